@@ -1,0 +1,41 @@
+# `make demo` and `make test` set everything up in .venv; the others expect one of them to have run.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test footage slow lint bench constraints clean
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Reelwright needs Python 3.11 or newer; set PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+setup: .venv/ready
+
+demo: setup
+	$(BIN)/reelwright demo
+
+test: setup lint
+	$(BIN)/pytest
+
+footage: setup
+	$(BIN)/pytest -m footage
+
+slow: setup
+	$(BIN)/pytest -m 'slow and not footage'
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python -m tests.benchmarks.stages
+
+# Write down what is installed now as the set that works; run it in a fresh .venv after changing pyproject.toml.
+constraints:
+	$(BIN)/python -m pip freeze --exclude-editable --exclude reelwright | sed 's/+cpu$$//' > constraints.txt
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache

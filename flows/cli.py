@@ -1,0 +1,376 @@
+"""The command line: `reelwright demo`, plan, restore, status, report, cost, verify."""
+
+import atexit
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from flows.embedded import settle, start
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tasks.cost import Bill, Forecast
+    from tasks.lab import Lab
+    from tasks.ledger import Line
+    from tasks.package import Delivered
+    from tasks.plan import Step
+
+
+class Exit(IntEnum):
+    """What the command's exit code says."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    MANIFEST = 3
+    SCAN = 4
+    BUDGET = 5
+    DAMAGE = 6
+    BUSY = 7
+
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    help="""Restore scans of decaying film into documented masters, as reversible layers over an untouched scan.
+
+    Start with [bold]reelwright demo[/bold]. Then write a manifest for a reel and run
+    [bold]reelwright plan[/bold] and [bold]reelwright restore[/bold] on it.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the manifest is wrong, 4 the scan is faulty, 5 the budget is
+    spent (run again to go on), 6 verify found damage, 7 somebody else is restoring this reel.""",
+)
+console = Console()
+errors = Console(stderr=True)
+
+Manifest = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="the reel's YAML file")]
+Vault = Annotated[
+    list[Path], typer.Option("--vault", exists=True, file_okay=False, help="root that scans lie under; may be repeated")
+]
+LabFolder = Annotated[Path, typer.Option("--lab", file_okay=False, help="store, ledger and work in progress")]
+Out = Annotated[Path, typer.Option("--out", file_okay=False, help="finished reels are put here, one folder each")]
+Json = Annotated[bool, typer.Option("--json", help="print JSON for a script instead of a table")]
+Device = Annotated[str, typer.Option(help="cpu, or cuda:0; never chosen for you")]
+Workers = Annotated[int | None, typer.Option(min=1, help="CPU threads; all of them when not given")]
+Logs = Annotated[bool, typer.Option("--logs", help="show Prefect's log instead of a progress bar")]
+
+
+@app.command()
+def restore(
+    manifest: Manifest,
+    vault: Vault,
+    lab: LabFolder = Path("lab"),
+    out: Out = Path("restored"),
+    device: Device = "cpu",
+    workers: Workers = None,
+    logs: Logs = False,
+    as_json: Json = False,
+) -> None:
+    """Restore a reel: masters, report and bill in OUT/<reel id>. Run it again to go on where it was stopped."""
+    with _explained():
+        delivered = _restored(manifest, _lab(lab, vault, out, device, workers), logs=logs)
+        if as_json:
+            _print_json(delivered.model_dump(mode="json"))
+        else:
+            _show_delivered(delivered)
+
+
+@app.command()
+def plan(
+    manifest: Manifest,
+    vault: Vault,
+    lab: LabFolder = Path("lab"),
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Show what a restoration would do and what is there already, without doing any of it."""
+    with _explained():
+        from manifests import read
+        from tasks.plan import planned
+
+        reel = read(manifest)
+        here = _lab(lab, vault, Path("restored"), device, None)
+        steps = planned(reel, here)
+        lines = here.ledger.read().lines
+        rows = [(step, _forecast(lines, step)) for step in steps]
+        if as_json:
+            _print_json([{**s.model_dump(), "forecast": f.model_dump(mode="json") if f else None} for s, f in rows])
+            return
+        table = Table(title=f"{reel.id}: {reel.title}", title_justify="left")
+        for column in ("stage", "what", "frames", "state", "forecast"):
+            table.add_column(column, justify="right" if column in ("frames", "forecast") else "left")
+        for step, cost in rows:
+            expected = (
+                "" if step.state == "made before" else f"{cost.median.hours * 3600:.0f} s" if cost else "no history yet"
+            )
+            style = "dim" if step.state == "made before" else ""
+            table.add_row(
+                step.treatment or step.stage, step.subject, str(step.frames or ""), step.state, expected, style=style
+            )
+        console.print(table)
+        left = sum(step.state == "to do" for step in steps)
+        console.print(f"{left} steps to do, {sum(s.state == 'made before' for s in steps)} made before.")
+
+
+@app.command()
+def status(lab: LabFolder = Path("lab"), as_json: Json = False) -> None:
+    """Show the reels this lab has worked on: when, how far, and what was spent."""
+    with _explained():
+        from tasks.status import reel_states
+
+        states = reel_states(_lab(lab, [], Path("restored"), "cpu", None))
+        if as_json:
+            _print_json([state.model_dump(mode="json") for state in states])
+            return
+        table = Table(title=f"reels in {lab}", title_justify="left")
+        for column in ("reel", "state", "last stage", "last seen (UTC)", "pieces made", "recalled", "failed", "spent"):
+            table.add_column(column)
+        for state in states:
+            table.add_row(
+                state.reel,
+                "being restored" if state.busy else "at rest",
+                state.last_stage,
+                f"{state.last_seen:%Y-%m-%d %H:%M:%S}",
+                str(state.made),
+                str(state.recalled),
+                str(state.failed),
+                f"{state.money:.4f} {state.currency}",
+            )
+        console.print(table)
+
+
+@app.command()
+def report(
+    reel: Annotated[str, typer.Argument(help="reel id")], out: Out = Path("restored"), as_json: Json = False
+) -> None:
+    """Say where a restored reel's report lies, and its figures in short."""
+    with _explained():
+        from tasks.package import Delivered
+
+        folder = out / reel
+        delivered = Delivered.model_validate_json((folder / "delivered.json").read_bytes())
+        if as_json:
+            _print_json(delivered.model_dump(mode="json"))
+        else:
+            _show_delivered(delivered)
+
+
+@app.command()
+def cost(
+    lab: LabFolder = Path("lab"),
+    reel: Annotated[str | None, typer.Option(help="one reel only")] = None,
+    film: Annotated[str | None, typer.Option(help="one film only")] = None,
+    fps: Annotated[str, typer.Option(help="frames a second, for an hour of film")] = "24",
+    as_json: Json = False,
+) -> None:
+    """Roll up the ledger: per stage, shot, reel and film, and per film hour at 2K and 4K."""
+    with _explained():
+        from tasks.cost import bill
+
+        made = bill(_lab(lab, [], Path("restored"), "cpu", None).ledger.read(), Fraction(fps), reel=reel, film=film)
+        if made is None:
+            errors.print(f"The ledger in {lab} says nothing of that.")
+            raise typer.Exit(Exit.FAILED)
+        if as_json:
+            _print_json(made.model_dump(mode="json"))
+        else:
+            _show_bill(made)
+
+
+@app.command()
+def verify(
+    lab: LabFolder = Path("lab"),
+    out: Annotated[Path | None, typer.Option("--out", help="also check the masters in this folder")] = None,
+    vault: Annotated[list[Path] | None, typer.Option("--vault", help="also check the scans under this root")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check everything in the lab, and if asked the masters and the scans, against their digests."""
+    with _explained():
+        from tasks.verification import damaged_artifacts, damaged_masters, damaged_scans
+
+        here = _lab(lab, vault or [], out or Path("restored"), "cpu", None)
+        with Progress(TextColumn("verify"), BarColumn(), DownloadColumn(), console=errors, transient=True) as bar:
+            task = bar.add_task("verify", total=None)
+            damage = damaged_artifacts(here, lambda read, total: bar.update(task, completed=read, total=total))
+        damage += damaged_masters(out) if out else []
+        damage += damaged_scans(here) if vault else []
+        now = [each for each in damage if not each.past]
+        if as_json:
+            _print_json([each.model_dump(mode="json") for each in damage])
+        else:
+            for each in damage:
+                console.print(
+                    "set aside earlier:" if each.past else "[red]damaged:[/red]", f"{each.path}: {each.fault}"
+                )
+            console.print(f"{len(now)} damaged." if now else "Everything is as it was written.")
+        if now:
+            raise typer.Exit(Exit.DAMAGE)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--folder", file_okay=False, help="everything is put here")] = Path(
+        "demo-lab"
+    ),
+    workers: Workers = None,
+    logs: Logs = False,
+) -> None:
+    """Make a reel of decayed film on the spot, restore it through every stage, and score it against its truth."""
+    with _explained():
+        lab = _lab(folder / "lab", [folder / "vault"], folder / "restored", "cpu", workers)
+        from tasks.demo import demo_reel, demo_score
+
+        with console.status("Making a reel of decayed film ..."):
+            manifest = demo_reel(folder / "vault")
+        delivered = _restored(manifest, lab, logs=logs)
+        with console.status("Scoring it against the truth ..."):
+            rows, picture = demo_score(folder, delivered.folder, lab)
+        table = Table(title="How close each stage came to the truth", title_justify="left")
+        for column in ("shot", "stage", "measure", "as scanned", "restored", "unit"):
+            table.add_column(column, justify="right" if column in ("as scanned", "restored") else "left")
+        for row in rows:
+            table.add_row(row.shot, row.stage, row.measure, f"{row.before:.3g}", f"{row.after:.3g}", row.unit)
+        console.print(table)
+        _show_delivered(delivered)
+        console.print(f"before and after: {picture}")
+
+
+def main() -> None:
+    """Entry point of the script `reelwright`."""
+    atexit.register(_silence)
+    app()
+
+
+def _silence() -> None:
+    """OpenImageIO's wheel ends every process with a page about its own bindings; nothing of ours is said that late."""
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def _lab(root: Path, vaults: list[Path], out: Path, device: str, workers: int | None) -> "Lab":
+    settle(root / "prefect")
+    from tasks.lab import Lab
+
+    lab = Lab(
+        root=root.resolve(),
+        vaults=tuple(vault.resolve() for vault in vaults),
+        out=out.resolve(),
+        device=device,
+        trunks=Path(os.environ.get("TORCH_HOME", "~/.cache/torch")).expanduser(),
+    )
+    return lab.model_copy(update={"workers": workers}) if workers else lab
+
+
+def _restored(manifest: Path, lab: "Lab", *, logs: bool) -> "Delivered":
+    if not logs:
+        os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+        os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "CRITICAL")
+    from manifests import read
+
+    read(manifest)  # a wrong manifest is said before a server is started for it
+    with errors.status("Starting Prefect ..."):
+        start()
+        from flows.restore_reel import restore_reel
+    with _progress(shown=not logs):
+        return restore_reel(manifest.resolve(), lab)
+
+
+@contextmanager
+def _progress(*, shown: bool) -> Iterator[None]:
+    from tasks.progress import Step, watched
+
+    if not shown:
+        yield
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors) as bar:
+        rows: dict[tuple[str, str], Any] = {}
+
+        def show(step: Step) -> None:
+            row = rows.get((step.stage, step.subject))
+            if row is None:
+                row = rows[step.stage, step.subject] = bar.add_task(f"{step.stage} {step.subject}", total=step.total)
+            bar.update(row, completed=step.done)
+
+        with watched(show):
+            yield
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Errors that a person can act on become one message and an exit code; the rest keep their traceback."""
+    from manifests import ManifestError
+    from tasks.cost import OverBudget
+    from tasks.lease import Busy
+    from tasks.media import MediaError
+
+    exits: dict[type[BaseException], Exit] = {
+        ManifestError: Exit.MANIFEST,
+        MediaError: Exit.SCAN,
+        OverBudget: Exit.BUDGET,
+        Busy: Exit.BUSY,
+    }
+    try:
+        yield
+    except tuple(exits) as error:
+        errors.print(f"[red]{error}[/red]", highlight=False, markup=True)
+        raise typer.Exit(next(code for kind, code in exits.items() if isinstance(error, kind))) from error
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=1, default=str) + "\n")
+
+
+def _show_delivered(delivered: "Delivered") -> None:
+    table = Table(title=f"{delivered.reel}: {delivered.title}", title_justify="left")
+    for column in ("file", "frames", "MB", "sha256"):
+        table.add_column(column, justify="right" if column in ("frames", "MB") else "left")
+    for file in delivered.files:
+        table.add_row(file.name, str(file.frames or ""), f"{file.size / 1e6:.1f}", file.digest[:16])
+    console.print(table)
+    made = f"{delivered.made} pieces of work done" if delivered.made else "nothing had to be done"
+    console.print(f"{made}, {delivered.recalled} recalled; spent {delivered.money:.4f} {delivered.currency}")
+    console.print(f"report: {delivered.folder / 'report.html'}", soft_wrap=True)
+
+
+def _show_bill(made: "Bill") -> None:
+    for title, rows in (("stages", made.stages), ("shots", made.shots), ("reels", made.reels), ("films", made.films)):
+        if not rows:
+            continue
+        table = Table(title=title, title_justify="left")
+        for column in ("name", "done", "recalled", "failed", "CPU s", "peak MB", made.currency, "without cache"):
+            table.add_column(column, justify="left" if column == "name" else "right")
+        for row in (*rows, made.total) if title == "stages" else rows:
+            peak = f"{row.peak_rss_bytes / 1e6:.0f}" if row.peak_rss_bytes else "-"
+            figures = (f"{row.cpu_s:.1f}", peak, f"{row.money:.6f}", f"{row.uncached:.6f}")
+            table.add_row(row.name, str(row.tasks), str(row.hits), str(row.failures), *figures)
+        console.print(table)
+    for hour in made.film_hours:
+        left_out = f", without {', '.join(hour.left_out)}" if hour.left_out else ""
+        console.print(
+            f"an hour of film at {hour.size} and {hour.fps} fps: {hour.money:.2f} {made.currency}, "
+            f"{hour.cpu_hours:.1f} CPU hours, reckoned from {hour.basis:.0f} megapixel-frames{left_out}"
+        )
+    if made.unended or made.torn:
+        console.print(f"cost not known: {made.unended} tasks without an end, {made.torn} unreadable lines")
+
+
+def _forecast(lines: "Sequence[Line]", step: "Step") -> "Forecast | None":
+    from tasks.cost import forecast
+
+    if step.treatment:
+        return forecast(lines, "examine", step.megapixel_frames, treatment=step.treatment)
+    return forecast(lines, step.stage, step.megapixel_frames)

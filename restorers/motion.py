@@ -1,0 +1,204 @@
+"""How the picture moves from frame to frame, and a frame moved by such a movement.
+
+Dense flow by inverse search on small, prefiltered pictures of the frames. The prefilter takes off what is no motion:
+a median for dust, a Gauss filter for grain, and mean and contrast for flicker.
+
+Kroeger, Timofte, Dai, Van Gool, Fast Optical Flow using Dense Inverse Search, ECCV 2016.
+doi:10.1007/978-3-319-46493-0_29
+
+Flows are float32 `(h, w, 2)`, x then y, in pixels of the picture they were made on, and `target(x + flow(x))` shows
+what `source(x)` shows. Displacements of full-size frames are tensors `(2, H, W)`, x then y, in pixels of the frame.
+"""
+
+from itertools import pairwise
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812  # as everybody writes it
+from numpy.typing import NDArray
+from torch import Tensor
+
+from restorers.colorspace import luma
+
+Picture: TypeAlias = NDArray[np.uint8]
+Flow: TypeAlias = NDArray[np.float32]
+Weights: TypeAlias = NDArray[np.float32]
+
+FLOW_LINES = 540
+GRAY_MEAN = 128.0
+GRAY_SPREAD = 48.0
+SHADING_SHARE = 12
+
+
+def luma_for_flow(frame: Tensor, *, lines: int = FLOW_LINES) -> Picture:
+    """A small gray picture of a frame, without its dust, grain and flicker.
+
+    Args:
+        frame: `(3, H, W)`, best in density, where flicker is a gain and an offset.
+        lines: most lines of the picture; smaller frames keep their size.
+
+    Returns:
+        `(h, w)`, mean 128, standard deviation 48, clipped to [0, 255].
+    """
+    gray = cv2.GaussianBlur(cv2.medianBlur(_small_luma(frame, lines), 3), (0, 0), 1.0)
+    return np.asarray(np.clip(_normal(gray) * GRAY_SPREAD + GRAY_MEAN + 0.5, 0, 255), np.uint8)
+
+
+def fine_luma(frame: Tensor, *, lines: int = FLOW_LINES) -> NDArray[np.float32]:
+    """A small gray picture of a frame that keeps its detail, without its flicker and slow shading.
+
+    Args:
+        frame: `(3, H, W)`, best in density.
+        lines: most lines of the picture; smaller frames keep their size.
+
+    Returns:
+        `(h, w)`, mean 0, standard deviation 1.
+    """
+    gray = cv2.GaussianBlur(_small_luma(frame, lines), (0, 0), 0.7)
+    around = max(len(gray) // SHADING_SHARE, 1) * 2 + 1
+    return _normal(gray - cv2.blur(gray, (around, around), borderType=cv2.BORDER_REPLICATE))
+
+
+def flow(source: Picture, target: Picture, guess: Flow | None = None) -> Flow:
+    """Dense flow from one picture to another of the same size, `(h, w, 2)`: `target(x + flow(x)) = source(x)`.
+
+    The same on one thread and on many: the search runs in a fixed number of stripes.
+
+    Args:
+        source: `(h, w)` from `luma_for_flow`.
+        target: `(h, w)`.
+        guess: a flow to start from, for large motion; left as it is.
+    """
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    search.setUseMeanNormalization(True)
+    start = np.zeros((*source.shape, 2), np.float32) if guess is None else guess.copy()
+    return np.asarray(search.calc(source, target, start), np.float32)
+
+
+def consistency(forward: Flow, backward: Flow) -> Weights:
+    """Distance in pixels between a point and where it comes back to, forward and then backward, `(h, w)`.
+
+    Small where both flows agree; large at occlusions, dust and where nothing can be told.
+    """
+    there = warped(backward, forward)
+    return np.asarray(np.hypot(forward[..., 0] + there[..., 0], forward[..., 1] + there[..., 1]), np.float32)
+
+
+def texture(picture: Picture, *, radius: int = 4) -> Weights:
+    """How surely motion can be told at each pixel, in [0, 1): the lesser eigenvalue of the structure tensor.
+
+    Shi, Tomasi, Good features to track, CVPR 1994. doi:10.1109/CVPR.1994.323794
+    """
+    least = cv2.cornerMinEigenVal(picture, 2 * radius + 1, ksize=3)
+    least = np.maximum(least, 0)
+    return np.asarray(least / (least + max(float(np.median(least)), 1e-9)), np.float32)
+
+
+def warped(image: NDArray[np.float32] | Picture, flow: Flow) -> NDArray[np.float32]:
+    """A picture `(h, w)` or `(h, w, c)` fetched along a flow, bilinear: `out(x) = image(x + flow(x))`."""
+    height, width = flow.shape[:2]
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return np.asarray(
+        cv2.remap(
+            np.asarray(image, np.float32),
+            x + flow[..., 0],
+            y + flow[..., 1],
+            cv2.INTER_LINEAR,
+            None,
+            cv2.BORDER_REPLICATE,
+        ),
+        np.float32,
+    )
+
+
+def displacement(flow: Flow, size: tuple[int, int]) -> Tensor:
+    """A small picture's flow as displacement `(2, H, W)` of a frame of `size` (height, width), in its pixels."""
+    height, width = flow.shape[:2]
+    field = torch.from_numpy(flow).permute(2, 0, 1)
+    if (height, width) != size:
+        field = F.interpolate(field[None], size=size, mode="bilinear", align_corners=False)[0]
+        field = field * field.new_tensor([size[1] / width, size[0] / height]).view(2, 1, 1)
+    return field
+
+
+def resampled(frames: Tensor, displacement: Tensor) -> Tensor:
+    """Frames fetched along a displacement, bicubic: `out(x) = frame(x + displacement(x))`, edge repeated.
+
+    A frame whose displacement is zero everywhere comes back with the very same numbers.
+
+    Args:
+        frames: `(T, C, H, W)`.
+        displacement: `(T, 2, H, W)`, x then y, in pixels.
+    """
+    height, width = frames.shape[-2:]
+    y, x = torch.meshgrid(
+        torch.arange(height, dtype=torch.float32, device=frames.device),
+        torch.arange(width, dtype=torch.float32, device=frames.device),
+        indexing="ij",
+    )
+    out = torch.empty_like(frames)
+    for frame, field, target in zip(frames, displacement, out, strict=True):
+        if not bool(field.any()):
+            target.copy_(frame)
+            continue
+        grid = torch.stack(
+            (
+                (x + field[0]) * (2 / max(width - 1, 1)) - 1,
+                (y + field[1]) * (2 / max(height - 1, 1)) - 1,
+            ),
+            dim=-1,
+        )
+        target.copy_(F.grid_sample(frame[None], grid[None], "bicubic", "border", align_corners=True)[0])
+    return out
+
+
+def outside(displacement: Tensor) -> Tensor:
+    """Pixels whose source lies beyond the frame's edge by more than half a pixel, bool `(..., H, W)`.
+
+    Args:
+        displacement: `(..., 2, H, W)` in pixels.
+    """
+    height, width = displacement.shape[-2:]
+    x = torch.arange(width, dtype=torch.float32, device=displacement.device) + displacement[..., 0, :, :]
+    y = torch.arange(height, dtype=torch.float32, device=displacement.device)[:, None] + displacement[..., 1, :, :]
+    return (x < -0.5) | (y < -0.5) | (x > width - 0.5) | (y > height - 0.5)
+
+
+def global_shift(flow: Flow, weights: Weights | None = None) -> tuple[float, float]:
+    """The shift (x, y) in pixels that most of the picture makes: weighted median of a flow."""
+    weights = np.ones(flow.shape[:2], np.float32) if weights is None else weights
+    return _weighted_median(flow[..., 0], weights), _weighted_median(flow[..., 1], weights)
+
+
+def frame_shifts(pictures: list[Picture]) -> NDArray[np.float64]:
+    """Shift of each picture against the one before, `(T - 1, 2)`, x then y, in pixels of the pictures.
+
+    Both ways, weighted by texture and by how well both ways agree; what moves on its own is outvoted.
+    """
+    shifts = np.zeros((max(len(pictures) - 1, 0), 2))
+    for index, (source, target) in enumerate(pairwise(pictures)):
+        forward, backward = flow(source, target), flow(target, source)
+        sure = texture(source) * np.exp(-consistency(forward, backward))
+        shifts[index] = global_shift(forward, np.asarray(sure, np.float32))
+    return shifts
+
+
+def _small_luma(frame: Tensor, lines: int) -> NDArray[np.float32]:
+    gray = np.ascontiguousarray(luma(frame.to(torch.float32))[0].cpu().numpy())
+    height, width = gray.shape
+    if height <= lines:
+        return gray
+    size = (max(round(width * lines / height), 1), lines)
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _normal(gray: cv2.typing.MatLike) -> NDArray[np.float32]:
+    return np.asarray((gray - gray.mean()) / max(float(gray.std()), 1e-4), np.float32)
+
+
+def _weighted_median(values: NDArray[np.float32], weights: Weights) -> float:
+    order = np.argsort(values, axis=None, kind="stable")
+    mass = np.cumsum(weights.reshape(-1)[order], dtype=np.float64)
+    return float(values.reshape(-1)[order][min(int(np.searchsorted(mass, mass[-1] / 2)), len(order) - 1)])

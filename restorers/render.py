@@ -1,0 +1,141 @@
+"""Opening a shot: frames of the scan, window by window, with the layers of its stack laid on them.
+
+No restorer meets a boundary: windows carry the halo their layers need, end at the shot, and are trimmed here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Protocol
+
+import torch
+
+from restorers.clip import Clip, Origin
+from restorers.colorspace import Space
+from restorers.restorer import Bench, Remedy
+
+
+class Source(Protocol):
+    """Where frames come from: a scan, a frame store, an array in a test."""
+
+    @property
+    def space(self) -> Space:
+        """The space of the scan's own codes."""
+
+    @property
+    def white(self) -> float:
+        """The code that is 1.0 in a clip, e.g. 1023 for 10-bit scans; 1.0 for scans in floating point."""
+
+    def read(self, first: int, stop: int) -> Clip:
+        """The frames first <= n < stop as scanned, `code / white`, all of them untouched."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A shot as opened: its frames, and the remedies that lie on them, lowest first."""
+
+    first: int
+    stop: int
+    remedies: tuple[Remedy, ...] = ()
+
+    def __contains__(self, number: int) -> bool:
+        return self.first <= number < self.stop
+
+    def __len__(self) -> int:
+        return self.stop - self.first
+
+
+@dataclass(frozen=True)
+class Footage:
+    """One shot, or all shots of a reel, seen through the remedies beneath, in the space a restorer asked for."""
+
+    source: Source
+    spans: tuple[Span, ...]
+    space: Space
+    bench: Bench = field(default_factory=Bench)
+
+    WINDOW = 8
+
+    @property
+    def first(self) -> int:
+        """Reel number of the first frame."""
+        return self.spans[0].first
+
+    @property
+    def stop(self) -> int:
+        """Reel number behind the last frame."""
+        return self.spans[-1].stop
+
+    def __len__(self) -> int:
+        return sum(len(span) for span in self.spans)
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """Height and width as opened, in pixels."""
+        return self.clip(self.first, self.first + 1).size
+
+    def clip(self, first: int, stop: int) -> Clip:
+        """The frames first <= n < stop of one shot, as opened.
+
+        Raises:
+            IndexError: the frames are not all in one shot.
+        """
+        span = next((span for span in self.spans if first in span and stop - 1 in span), None)
+        if span is None or not first < stop:
+            shots = ", ".join(f"{s.first}-{s.stop - 1}" for s in self.spans)
+            raise IndexError(f"frames {first}-{stop - 1} are not within one shot ({shots})")
+        return opened(self.source, span, first, stop, self.bench).in_space(self.space)
+
+    def windows(self, length: int = WINDOW, *, halo: int = 0) -> Iterator[tuple[range, Clip]]:
+        """Every frame once, in order: the numbers that are new, and a clip that holds them and their halo.
+
+        At the ends of a shot the halo is shorter; nothing reaches across a cut.
+        """
+        for span in self.spans:
+            for first in range(span.first, span.stop, length):
+                stop = min(first + length, span.stop)
+                yield range(first, stop), self.clip(max(first - halo, span.first), min(stop + halo, span.stop))
+
+    def frames(self) -> Iterator[Clip]:
+        """Every frame once, in order, as clips of one frame, opened a window at a time."""
+        for numbers, clip in self.windows():
+            for number in numbers:
+                yield clip.between(number, number + 1)
+
+    def sample(self, count: int) -> Iterator[Clip]:
+        """At most `count` single frames spread evenly over the footage."""
+        numbers = [n for span in self.spans for n in range(span.first, span.stop)]
+        count = min(count, len(numbers))
+        for i in range(count):
+            number = numbers[(2 * i + 1) * len(numbers) // (2 * count)]
+            yield self.clip(number, number + 1)
+
+
+def opened(source: Source, span: Span, first: int, stop: int, bench: Bench) -> Clip:
+    """The frames first <= n < stop of a shot with its remedies on them, in the space of the scan.
+
+    A pixel that no layer touched has exactly the value the scan has.
+    """
+    halos = [remedy.halo for remedy in span.remedies]
+    reach = sum(halos)
+    scan = source.read(max(first - reach, span.first), min(stop + reach, span.stop))
+    clip = on_device(scan, bench)
+    for remedy, halo in zip(span.remedies, halos, strict=True):
+        reach -= halo
+        clip = clip.in_space(remedy.space)
+        clip = remedy.applied(clip, max(first - reach, span.first), min(stop + reach, span.stop), bench)
+    clip = clip.in_space(source.space)
+    return _as_scanned(clip, scan) if span.remedies else clip
+
+
+def on_device(clip: Clip, bench: Bench) -> Clip:
+    """The clip on the bench's device."""
+    return replace(clip, frames=clip.frames.to(bench.device), origin=clip.origin.to(bench.device))
+
+
+def _as_scanned(clip: Clip, scan: Clip) -> Clip:
+    if clip.size != scan.size:
+        return clip
+    untouched = (clip.origin == Origin.UNTOUCHED).unsqueeze(1)
+    frames = torch.where(untouched, scan.between(clip.first, clip.stop).frames.to(clip.frames.device), clip.frames)
+    return replace(clip, frames=frames)

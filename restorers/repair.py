@@ -1,0 +1,288 @@
+"""Take dust, dirt, hairs and scratches off: find them, take what the neighbors know, leave the rest of the film alone.
+
+What a blemish hides is copied from the one neighboring frame that fits its surroundings best, moved along the flow;
+one frame, not a mean of several, so that the mend has the film's own grain. Only where no frame knows is it
+interpolated from around, with grain laid in, and only if that is allowed. No other pixel is touched.
+
+Rather too little than too much: the finders (`restorers.blemishes`, `restorers.scratches`) leave what they doubt.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from restorers import granularity
+from restorers.blemishes import Found, blemishes, flies
+from restorers.clip import Clip, Origin
+from restorers.grain import Floats
+from restorers.mending import REACH, Shelf, borrowed, interpolated
+from restorers.neighbors import Box
+from restorers.render import Footage
+from restorers.restorer import Array, Bench, Remedy, Restorer
+from restorers.scratches import Lines, scratches
+
+FOLLOWED = 4  # frames
+ONE_SIDED = 2.5  # at the ends of a shot only one side can tell: what it shows anew looks just like dust
+SMALL = 150  # pixels
+
+
+class Region(BaseModel):
+    """A part of some frames that repair leaves alone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    first: int = Field(ge=0, description="reel number of the first frame")
+    last: int = Field(ge=0, description="reel number of the last frame, inclusive")
+    top: int = Field(0, ge=0, description="first row")
+    left: int = Field(0, ge=0, description="first column")
+    bottom: int | None = Field(None, ge=1, description="row behind the last; the frame's end when not given")
+    right: int | None = Field(None, ge=1, description="column behind the last; the frame's end when not given")
+
+    def meets(self, frame: int, box: Box) -> bool:
+        """Whether any of a box of a frame lies in it."""
+        top, left, bottom, right = box
+        below = self.bottom is None or top < self.bottom
+        beside = self.right is None or left < self.right
+        return self.first <= frame <= self.last and below and beside and bottom > self.top and right > self.left
+
+
+class Blemish(BaseModel):
+    """One blemish in one frame, and what was done about it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(description="class, frame, top, left: the same whenever the same blemish is found")
+    kind: Literal["dust", "scratch"]
+    frame: int
+    box: Box = Field(description="top, left, bottom, right, half-open")
+    polarity: Literal["bright", "dark"]
+    contrast: float = Field(description="how far it stands out at most, in sigmas of the grain")
+    confidence: float = Field(description="0 to 1: how much further it stands out than its neighbors differ")
+    action: Literal["borrowed", "interpolated", "left"]
+    reason: Literal["", "rejected", "protected", "moves", "nothing fits"] = Field("", description="why it was left")
+    donor: int = Field(0, description="frames from here to the one it was borrowed from")
+    start: int = Field(0, description="where its pixels begin in `places` and `values`")
+    area: int = Field(0, description="pixels replaced")
+
+
+class Mending(Remedy):
+    """The blemishes of a shot, and the pixels that replace them.
+
+    Attributes:
+        size: height and width of the frames.
+        blemishes: in order of frame and place.
+        places: int32 `(P,)`, row * width + column of each replaced pixel, blemish after blemish.
+        values: `(P, 3)`, density.
+        unmet: rejected ids of this shot's frames under which nothing was found.
+        frames: how many were looked at.
+    """
+
+    size: tuple[int, int]
+    frames: int
+    blemishes: tuple[Blemish, ...]
+    places: Array
+    values: Array
+    unmet: tuple[str, ...] = ()
+
+    def apply(self, clip: Clip, bench: Bench) -> Clip:
+        """The clip with its blemishes mended; every other pixel is the same number."""
+        mends = [(n, b) for n in clip.numbers for b in self._mended.get(n, ())]
+        if not mends:
+            return clip
+        frames, marks = clip.frames.clone(), torch.zeros_like(clip.origin)
+        for number, blemish in mends:
+            cut = slice(blemish.start, blemish.start + blemish.area)
+            places = torch.from_numpy(self.places[cut].astype(np.int64)).to(frames.device)
+            values = bench.tensor(self.values[cut])
+            mark = Origin.INTERPOLATED if blemish.action == "interpolated" else Origin.borrowed(blemish.donor)
+            frames[number - clip.first].flatten(1)[:, places] = values.T
+            marks[number - clip.first].flatten()[places] = int(mark)
+        return clip.marked(frames, marks)
+
+    def summary(self) -> str:
+        """Blemishes by class and what became of them, and the share of the pixels replaced."""
+        kinds = Counter(b.kind for b in self.blemishes if b.action != "left")
+        left = sum(b.action == "left" for b in self.blemishes)
+        share = sum(b.area for b in self.blemishes) / max(self.size[0] * self.size[1] * self.frames, 1)
+        mended = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "nothing"
+        unmet = f"; no such blemish: {', '.join(self.unmet)}" if self.unmet else ""
+        return f"mended {mended} in {self.frames} frames ({share:.3%} of the pixels), left {left}{unmet}"
+
+    @cached_property
+    def _mended(self) -> dict[int, list[Blemish]]:
+        by_frame: dict[int, list[Blemish]] = {}
+        for blemish in self.blemishes:
+            if blemish.action != "left":
+                by_frame.setdefault(blemish.frame, []).append(blemish)
+        return by_frame
+
+
+class Repair(Restorer):
+    """Find blemishes and mend them with what the neighboring frames know."""
+
+    kind: Literal["repair"] = "repair"
+    sensitivity: float = Field(
+        6.0, ge=3, le=20, description="how many sigmas of the film's grain a blemish must stand out by; more finds less"
+    )
+    max_area: int = Field(4000, ge=1, description="pixels beyond which it is taken for part of the picture")
+    scratches: bool = Field(True, description="mend vertical scratches that run through many frames")
+    spatial: bool = Field(
+        True, description="interpolate where no neighbor knows; false leaves such blemishes as found and lists them"
+    )
+    reject: tuple[str, ...] = Field((), description="ids of blemishes that a person looked at and took back")
+    protect: tuple[Region, ...] = Field((), description="parts of frames to leave alone")
+
+    remedy: ClassVar[type[Remedy]] = Mending
+    revision: ClassVar[int] = 3
+
+    def examine(self, footage: Footage, bench: Bench) -> Mending:
+        """The blemishes of one shot; a shot of fewer than three frames shows none, as nothing can be compared."""
+        model = granularity.measured(footage)
+        found: dict[int, list[Found]] = {}
+        exposures: list[list[int]] = []
+        shown: dict[int, Lines] = {}
+        for numbers, clip in footage.windows(halo=REACH):
+            shelf = Shelf(clip, model)
+            found |= zip(numbers, bench.map(partial(self._dust, shelf), numbers), strict=True)
+            for number in numbers:
+                if not exposures or not shelf.repeats(number - 1, number):
+                    exposures.append([])
+                exposures[-1].append(number)
+            if self.scratches:
+                shown |= zip(numbers, bench.map(shelf.lines, numbers), strict=True)
+        flying = _flying(found, exposures)
+        scratched = scratches(shown)
+        mends: list[_Mend] = []
+        for numbers, clip in footage.windows(halo=REACH):
+            shelf = Shelf(clip, model, found)
+            suspects = [_Suspect(n, "dust", f, flies=(n, f.box) in flying) for n in numbers for f in found[n]]
+            suspects += [_Suspect(n, "scratch", f) for n in numbers for f in scratched.get(n, ())]
+            if suspects:
+                mends += bench.map(partial(self._mend, shelf, bench), suspects)
+        return self._remedy(footage, mends)
+
+    def _dust(self, shelf: Shelf, number: int) -> list[Found]:
+        sides = shelf.sides(number)
+        if sides is None:
+            return []
+        gray = shelf.gray(number)
+        neighbors = (shelf.neighbor(number, sides[0]), shelf.neighbor(number, sides[1]))
+        sigma = shelf.sigma(number)
+        if sides[0] < 0 < sides[1]:
+            return blemishes(gray, neighbors, sigma, sensitivity=self.sensitivity, max_area=self.max_area)
+        surely, small = self.sensitivity * ONE_SIDED, min(self.max_area, SMALL)
+        return blemishes(gray, neighbors, sigma, sensitivity=surely, max_area=small)
+
+    def _mend(self, shelf: Shelf, bench: Bench, suspect: "_Suspect") -> "_Mend":
+        found, number = suspect.found, suspect.frame
+        if suspect.id in self.reject:
+            return _Mend(suspect, reason="rejected")
+        if any(region.meets(number, found.box) for region in self.protect):
+            return _Mend(suspect, reason="protected")
+        if suspect.flies:
+            return _Mend(suspect, reason="moves")
+        loan = borrowed(shelf, number, found, lasting=suspect.kind == "scratch")
+        if loan is not None:
+            return _Mend(suspect, *loan)
+        if self.spatial:
+            return _Mend(suspect, interpolated(shelf, number, found, bench), 0)
+        return _Mend(suspect, reason="nothing fits")
+
+    def _remedy(self, footage: Footage, mends: list["_Mend"]) -> Mending:
+        height, width = footage.size
+        records, places, values, start = [], [np.zeros(0, np.int32)], [np.zeros((0, 3), np.float32)], 0
+        for mend in sorted(mends, key=lambda m: (m.suspect.frame, m.suspect.found.box, m.suspect.id)):
+            records.append(mend.record(start))
+            if mend.values is not None:
+                top, left, _, _ = mend.suspect.found.box
+                y, x = np.nonzero(mend.suspect.found.mask)
+                places.append(((y + top) * width + x + left).astype(np.int32))
+                values.append(mend.values)
+                start += len(mend.values)
+        ids = {m.suspect.id for m in mends}
+        unmet = tuple(i for i in self.reject if i not in ids and any(_frame(i) in span for span in footage.spans))
+        return Mending(
+            size=(height, width),
+            frames=len(footage),
+            blemishes=tuple(records),
+            places=np.concatenate(places),
+            values=np.concatenate(values),
+            unmet=unmet,
+        )
+
+
+@dataclass(frozen=True)
+class _Suspect:
+    frame: int
+    kind: Literal["dust", "scratch"]
+    found: Found
+    flies: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"{self.kind}-{self.frame}-{self.found.box[0]}-{self.found.box[1]}-{self.found.polarity}"
+
+
+@dataclass(frozen=True)
+class _Mend:
+    suspect: _Suspect
+    values: Floats | None = None
+    donor: int = 0
+    reason: Literal["", "rejected", "protected", "moves", "nothing fits"] = ""
+
+    def record(self, start: int) -> Blemish:
+        found = self.suspect.found
+        action: Literal["borrowed", "interpolated", "left"] = "borrowed" if self.donor else "interpolated"
+        return Blemish(
+            id=self.suspect.id,
+            kind=self.suspect.kind,
+            frame=self.suspect.frame,
+            box=found.box,
+            polarity=found.polarity,
+            contrast=round(found.contrast, 2),
+            confidence=round(1 - 2 / (2 + found.proof), 3),
+            action="left" if self.values is None else action,
+            reason=self.reason,
+            donor=self.donor,
+            start=start,
+            area=0 if self.values is None else found.area,
+        )
+
+
+def _flying(found: Mapping[int, list[Found]], exposures: list[list[int]]) -> set[tuple[int, Box]]:
+    """Frame and box of the blemishes that are things on their way, followed to both ends of what is seen of it.
+
+    Things move from exposure to exposure; frames that repeat one show them where they were.
+    """
+
+    def seen(index: int) -> list[tuple[int, Found]]:
+        numbers = exposures[index] if 0 <= index < len(exposures) else []
+        return [(number, one) for number in numbers for one in found[number]]
+
+    flying = set()
+    for index in range(len(exposures)):
+        before, after = ([one for _, one in seen(index + step)] for step in (-1, 1))
+        for number, here in seen(index):
+            path = flies(here, before, after)
+            if path is None:
+                continue
+            flying.add((number, here.box))
+            for step in (k for k in range(-FOLLOWED, FOLLOWED + 1) if k):
+                y, x = here.center[0] + step * path[0], here.center[1] + step * path[1]
+                slack = 3 + 1.5 * (abs(step) - 1)
+                for other, one in seen(index + step):
+                    near = np.hypot(one.center[0] - y, one.center[1] - x) <= slack
+                    if near and one.polarity == here.polarity:
+                        flying.add((other, one.box))
+    return flying
+
+
+def _frame(name: str) -> int:
+    part = name.split("-")[1] if name.count("-") else ""
+    return int(part) if part.isdigit() else -1

@@ -1,0 +1,127 @@
+"""Vertical scratches: thin lines that stay where they are on the film while the picture beneath them moves on.
+
+A line counts where it stands out from both its sides over most of the frame's height, in frame after frame at the same
+place. A pole in the picture does that too: a line is taken for a scratch only if the picture moves under it, or if it
+comes or goes within a shot that holds still.
+
+Kokaram, *Detection and removal of line scratches in degraded motion picture sequences*, EUSIPCO 1996.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from restorers.blemishes import Found, Polarity
+from restorers.grain import Floats
+from restorers.neighbors import Mask
+
+FLANK = 5  # columns from a line to the sides it is compared with
+WIDEST = 7
+CALM = 25  # rows over which grain is averaged along a line
+COVERED = 0.6  # share of the height a line runs over
+GONE = 0.25
+LASTING = 5  # frames
+PASSED = 6.0  # pixels the picture moves under a line that is not part of it
+SEGMENT = 96  # rows mended at a time
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What one frame shows of vertical lines.
+
+    Attributes:
+        coverage: `(2, W)`, share of the height over which each column is darker, brighter than both its sides.
+        contrast: `(2, W)`, by how many sigmas, where it is.
+        rows: bool `(2, H, W)` packed along the height, where it is.
+        drift: `(W,)`, pixels the picture moves to the right until the next frame, at each column.
+        height: rows of the frame.
+    """
+
+    coverage: Floats
+    contrast: Floats
+    rows: NDArray[np.uint8]
+    drift: Floats
+    height: int
+
+
+def lines(gray: Floats, sigma: Floats, drift: Floats) -> Lines:
+    """Vertical lines of a frame: mean density `(H, W)`, sigma of its grain `(H, W)`, drift `(W,)`."""
+    calm = cv2.blur(gray, (1, CALM), borderType=cv2.BORDER_REFLECT)
+    sides = cv2.blur(calm, (3, 1), borderType=cv2.BORDER_REFLECT)
+    padded = np.pad(sides, ((0, 0), (FLANK, FLANK)), mode="edge")
+    left, right = padded[:, : -2 * FLANK], padded[:, 2 * FLANK :]
+    step = np.maximum(0.6 * sigma, 0.5 * np.abs(left - right))
+    excess = np.stack([calm - np.maximum(left, right), np.minimum(left, right) - calm])
+    rows = excess > step
+    coverage = rows.mean(1, dtype=np.float32)
+    contrast = (excess / sigma * rows).sum(1) / np.maximum(rows.sum(1), 1)
+    return Lines(coverage, contrast.astype(np.float32), np.packbits(rows, axis=1), drift, gray.shape[0])
+
+
+def scratches(frames: Mapping[int, Lines]) -> dict[int, list[Found]]:
+    """The scratches of a shot's frames, by reel number, in segments of 96 rows."""
+    numbers = sorted(frames)
+    found: dict[int, list[Found]] = {}
+    if len(numbers) < LASTING:
+        return found
+    polarities: tuple[Polarity, ...] = ("dark", "bright")
+    for index, polarity in enumerate(polarities):
+        coverage = np.stack([frames[n].coverage[index] for n in numbers])
+        widened = np.asarray(cv2.dilate(coverage, np.ones((1, 3), np.uint8)), np.float32)
+        for column in _peaks(coverage):
+            for start, stop in _runs(widened[:, column] >= COVERED):
+                if stop - start >= LASTING and _on_the_film(frames, numbers, widened[:, column], column, (start, stop)):
+                    for number in numbers[start:stop]:
+                        found.setdefault(number, []).extend(_segments(frames[number], index, column, polarity))
+    return found
+
+
+def _peaks(coverage: Floats) -> list[int]:
+    """Columns that are a line in enough frames, one for each line."""
+    often = (coverage >= COVERED).sum(0)
+    peaks: list[int] = []
+    for column in np.argsort(-often, kind="stable"):
+        if often[column] < LASTING:
+            break
+        if all(abs(int(column) - other) > WIDEST for other in peaks):
+            peaks.append(int(column))
+    return sorted(peaks)
+
+
+def _runs(present: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], present.astype(np.int8), [0]])))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+
+
+def _on_the_film(
+    frames: Mapping[int, Lines], numbers: list[int], coverage: Floats, column: int, run: tuple[int, int]
+) -> bool:
+    start, stop = run
+    near = slice(max(column - 20, 0), column + 21)
+    path = np.cumsum([float(np.median(frames[n].drift[near])) for n in numbers[start:stop]])
+    if np.ptp(path) >= PASSED:
+        return True
+    everywhere = np.cumsum([float(np.median(frames[n].drift[near])) for n in numbers])
+    still = np.ptp(everywhere) < PASSED / 2
+    return bool(still and (coverage < GONE).sum() >= LASTING)
+
+
+def _segments(shown: Lines, index: int, column: int, polarity: Polarity) -> list[Found]:
+    rows = np.unpackbits(shown.rows, axis=1, count=shown.height)[index].astype(bool)
+    left = max(column - WIDEST // 2, 0)
+    strip = rows[:, left : column + WIDEST // 2 + 1]
+    columns = np.flatnonzero(strip.mean(0) >= COVERED / 2)
+    if not len(columns):
+        return []
+    first, last = max(left + int(columns[0]) - 1, 0), min(left + int(columns[-1]) + 2, rows.shape[1])
+    present = cv2.morphologyEx(strip.any(1).astype(np.uint8)[:, None], cv2.MORPH_CLOSE, np.ones((CALM, 1), np.uint8))
+    found = []
+    for top in range(0, shown.height, SEGMENT):
+        mask: Mask = np.repeat(present[top : top + SEGMENT].astype(bool), last - first, axis=1)
+        if mask.any():
+            box = (top, first, top + len(mask), last)
+            found.append(Found(box, mask, polarity, float(shown.contrast[index, column]), float(mask.mean())))
+    return found

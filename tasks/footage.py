@@ -1,0 +1,55 @@
+"""Opening shots that are at rest: their scan from the vault, their remedies from the store."""
+
+from functools import lru_cache
+
+from safetensors.numpy import load_file, save
+
+from restorers import RESTORERS
+from restorers.colorspace import Space
+from restorers.render import Footage, Source, Span
+from restorers.restorer import Remedy
+from tasks.lab import Lab
+from tasks.media.decode import opened_source
+from tasks.media.index import ScanIndex
+from tasks.shot import Layer, ScanFacts, Shot
+from tasks.store import Artifact
+
+
+def footage(shots: tuple[Shot, ...], lab: Lab, *, space: Space = Space.DENSITY) -> Footage:
+    """One shot, or all shots of a reel, with their layers on them.
+
+    Raises:
+        KeyError, Corrupt: an artifact is not in the store, or not sound.
+    """
+    spans = tuple(Span(shot.first, shot.stop, tuple(remedy(layer, lab) for layer in shot.layers)) for shot in shots)
+    return Footage(source(shots[0].scan, lab), spans, space, lab.bench)
+
+
+def source(scan: ScanFacts, lab: Lab) -> Source:
+    """The scan itself, opened read-only; every frame's digest is checked when it is read."""
+    return opened_source(index(scan.index, lab), scan.space, lab.vaults, workers=lab.workers)
+
+
+def index(artifact: Artifact, lab: Lab) -> ScanIndex:
+    """A scan's frame list."""
+    return _parsed(lab.store.path(artifact).read_bytes())
+
+
+def remedy(layer: Layer, lab: Lab) -> Remedy:
+    """A layer's remedy, read from the store."""
+    kind = RESTORERS[layer.kind].remedy
+    text = lab.store.path(layer.outputs["remedy"]).read_text(encoding="utf-8")
+    blobs = layer.outputs.get("blobs")
+    return kind.loaded(text, load_file(lab.store.path(blobs)) if blobs else {})
+
+
+def at_rest(found: Remedy) -> dict[str, bytes]:
+    """A remedy as the files that are stored of it: JSON, and its arrays as safetensors where it has any."""
+    text, blobs = found.dumped()
+    files = {"remedy": text.encode()}
+    return files | {"blobs": save(blobs)} if blobs else files
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: bytes) -> ScanIndex:
+    return ScanIndex.loaded(text)

@@ -1,0 +1,112 @@
+"""Measuring a restored shot against its scan, on the frames that were delivered."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from prefect import runtime
+from pydantic import BaseModel, ConfigDict
+
+from restorers.clip import Clip
+from restorers.colorspace import Space
+from restorers.metrics.measures import Measures
+from restorers.metrics.measures import measure as measured_frames
+from tasks.checkpoint import Piece, checkpointed, lab_task, state
+from tasks.footage import footage
+from tasks.lab import Lab
+from tasks.media.playback import clips
+from tasks.progress import tell
+from tasks.quality import Quality, quality
+from tasks.render import Rendered
+from tasks.shot import Shot
+from tasks.store import Artifact
+
+REVISION = 1
+PICTURE_WIDTH = 960  # px, of the report's pictures
+
+
+class Measured(BaseModel):
+    """A shot's measures and its pictures before and after, at rest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shot: Shot
+    outputs: dict[str, Artifact]
+
+    def measures(self, lab: Lab) -> Measures:
+        """What was measured frame by frame."""
+        return Measures.model_validate_json(lab.store.path(self.outputs["measures"]).read_bytes())
+
+    def quality(self, lab: Lab) -> Quality:
+        """VMAF and LPIPS, or why they are not there."""
+        return Quality.model_validate_json(lab.store.path(self.outputs["quality"]).read_bytes())
+
+
+def _run_name() -> str:
+    shot = runtime.task_run.parameters["rendered"].shot
+    return f"measure {shot.reel} shot {shot.index}"
+
+
+@lab_task("measure", _run_name)
+def measure(rendered: Rendered, lab: Lab) -> Measured:
+    """A shot before against after: `Measured`."""
+    shot = rendered.shot
+    masters = rendered.of("ffv1")
+    size = shot.scan.height, shot.scan.width
+    recipe = {
+        "stage": "measure",
+        "revision": REVISION,
+        "shot": shot.recipe(),
+        "masters": [segment.outputs["segment"].digest for segment in masters],
+        "trunks": Quality.trunk_digests(lab.trunks),
+    }
+
+    def make(_: frozenset[str]) -> dict[str, dict[str, bytes]]:
+        scan = footage((shot.model_copy(update={"layers": ()}),), lab)
+        measures = measured_frames(_told(scan.frames(), shot), _delivered(rendered, lab))
+        number = middle(shot)
+        after = next(clip for clip in _delivered(rendered, lab) if clip.first == number)
+        pictures = {"before": scan.clip(number, number + 1), "after": after}
+        return {
+            "shot": {
+                "measures": measures.model_dump_json().encode(),
+                "quality": quality(scan.frames(), _delivered(rendered, lab), lab).model_dump_json().encode(),
+                **{name: jpeg(clip) for name, clip in pictures.items()},
+            }
+        }
+
+    piece = Piece("measure", shot.reel, shot=shot.index, frames=shot.stop - shot.first, size=size)
+    done = checkpointed(lab, piece, {"shot": recipe}, make)
+    return state(Measured(shot=shot, outputs=done.records["shot"].outputs), done)
+
+
+def middle(shot: Shot) -> int:
+    """Reel number of the frame that stands for a shot."""
+    return (shot.first + shot.stop) // 2
+
+
+def jpeg(clip: Clip, *, width: int = PICTURE_WIDTH) -> bytes:
+    """The first frame of a clip as a JPEG for people."""
+    picture = clip.between(clip.first, clip.first + 1).in_space(Space.SRGB).frames[0].clamp(0, 1)
+    codes = np.ascontiguousarray(np.rint(picture.permute(1, 2, 0).cpu().numpy() * 255).astype(np.uint8)[:, :, ::-1])
+    if codes.shape[1] > width:
+        height = round(codes.shape[0] * width / codes.shape[1])
+        codes = cv2.resize(codes, (width, height), interpolation=cv2.INTER_AREA)
+    written, data = cv2.imencode(".jpg", codes, [cv2.IMWRITE_JPEG_QUALITY, 92])
+    if not written:
+        raise RuntimeError(f"frame {clip.first} could not be encoded as JPEG")
+    return data.tobytes()
+
+
+def _delivered(rendered: Rendered, lab: Lab) -> Iterator[Clip]:
+    masters = rendered.of("ffv1")
+    if not masters:
+        yield from footage((rendered.shot,), lab).frames()
+    for segment in masters:
+        yield from clips(lab.store.path(segment.outputs["segment"]), rendered.shot.scan.space, segment.first)
+
+
+def _told(clips: Iterator[Clip], shot: Shot) -> Iterator[Clip]:
+    for clip in clips:
+        yield clip
+        tell("measure", shot.name, clip.stop - shot.first, shot.stop - shot.first)

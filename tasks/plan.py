@@ -1,0 +1,95 @@
+"""What a restoration would do, and what of it is there already, found out without doing any of it."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from manifests.reel import Reel
+from restorers.restorer import Restorer
+from tasks.examine import examination, groups, laid
+from tasks.ingest import cutting, ingestion, scan_facts, scan_files, shots_of
+from tasks.lab import Lab
+from tasks.render import Graded, chunks, segment_recipe, toned
+from tasks.shot import Layer, Shot, key
+
+
+class Step(BaseModel):
+    """One piece of work of a restoration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: str
+    treatment: str | None = None
+    subject: str
+    frames: int
+    megapixel_frames: float
+    state: Literal["made before", "to do", "not known yet"]
+
+
+def planned(reel: Reel, lab: Lab) -> list[Step]:
+    """Every step of a reel's restoration, in order; reads records and file names, opens no frame.
+
+    What follows the ingest is not known before the scan has been taken in once, and is said to be so.
+    """
+    later = [*(t.kind for t in reel.treatments), "render", "measure", "package"]
+    taken_in = lab.store.recall(key(ingestion(reel, lab)))
+    if taken_in is None:
+        files = len(scan_files(reel.scan, lab))
+        unknown = [_step(stage, reel.id, 0, 0.0, "not known yet") for stage in ("cut", *later)]
+        return [_step("ingest", f"{reel.id}: {files} files", files, 0.0, "to do"), *unknown]
+    scan = scan_facts(reel, taken_in, lab)
+    frames = scan.stop - scan.first
+    steps = [_step("ingest", reel.id, frames, 0.0, "made before")]
+    listed = lab.store.recall(key(cutting(reel, scan)))
+    if listed is None:
+        unknown = [_step(stage, reel.id, 0, 0.0, "not known yet") for stage in later]
+        return [*steps, _step("cut", reel.id, frames, frames * scan.height * scan.width / 1e6, "to do"), *unknown]
+    shots = shots_of(reel, scan, listed, lab)
+    steps.append(_step("cut", f"{reel.id}: {len(shots)} shots", frames, 0.0, "made before"))
+    for treatment in reel.treatments:
+        layers = [_layer(group, treatment, lab) for group in groups(shots, treatment)]
+        steps += (_examination(group, layer) for group, layer in zip(groups(shots, treatment), layers, strict=True))
+        shots = laid(shots, layers)
+    graded = []
+    for delivery in reel.delivery:
+        mastering = getattr(delivery, "mastering", None)
+        grade = _layer(toned(shots), mastering, lab) if mastering else None
+        if grade:
+            steps.append(_examination(shots, grade))
+        graded.append(Graded(delivery=delivery, grade=grade))
+    for shot in shots:
+        for first, stop in chunks(shot):
+            keys = [key(segment_recipe(shot, first, stop, delivery)) for delivery in graded]
+            there = all(lab.store.recall(k) is not None for k in keys)
+            size = (stop - first) * scan.height * scan.width / 1e6
+            steps.append(
+                _step(
+                    "render", f"{shot.name} {first}-{stop - 1}", stop - first, size, "made before" if there else "to do"
+                )
+            )
+    return steps
+
+
+def _layer(shots: tuple[Shot, ...], restorer: Restorer, lab: Lab) -> Layer:
+    recipe_key = key(examination(shots, restorer, lab))
+    record = lab.store.recall(recipe_key)
+    return Layer(kind=restorer.kind, key=recipe_key, outputs=record.outputs if record else {})
+
+
+def _examination(shots: tuple[Shot, ...], layer: Layer) -> Step:
+    frames = sum(shot.stop - shot.first for shot in shots)
+    scan = shots[0].scan
+    subject = shots[0].name if len(shots) == 1 else f"{shots[0].reel} whole reel"
+    size = frames * scan.height * scan.width / 1e6
+    step = _step("examine", subject, frames, size, "made before" if layer.outputs else "to do")
+    return step.model_copy(update={"treatment": layer.kind})
+
+
+def _step(
+    stage: str,
+    subject: str,
+    frames: int,
+    megapixel_frames: float,
+    state: Literal["made before", "to do", "not known yet"],
+) -> Step:
+    return Step(stage=stage, subject=subject, frames=frames, megapixel_frames=megapixel_frames, state=state)

@@ -1,0 +1,23 @@
+"""The report of a reel: what was found, what was done about it, and what it cost, on one page."""
+
+from tasks.report.content import (
+    BlemishRow,
+    DeliveryRow,
+    Fact,
+    Finding,
+    ReportContent,
+    ShotSheet,
+    TreatmentSheet,
+)
+from tasks.report.page import report_page
+
+__all__ = [
+    "BlemishRow",
+    "DeliveryRow",
+    "Fact",
+    "Finding",
+    "ReportContent",
+    "ShotSheet",
+    "TreatmentSheet",
+    "report_page",
+]
