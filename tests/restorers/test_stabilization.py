@@ -14,7 +14,8 @@ from restorers.clip import Clip, Origin
 from restorers.colorspace import Space, converted
 from restorers.render import Footage, opened
 from restorers.restorer import Bench, RestorationError
-from restorers.stabilization import Stabilization, Steadying
+from restorers.stabilization import Stabilization
+from restorers.steadying import Steadying
 from tests.restorers.footage import clip_of, footage_of
 from tests.restorers.scenes import Camera, Scene, scene
 
