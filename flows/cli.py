@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import IntEnum
 from fractions import Fraction
 from pathlib import Path
@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+from flows import tables
 from flows.embedded import settle, start
+from flows.progress import shown_progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.cost import Bill, Forecast
+    from tasks.cost import Forecast
     from tasks.lab import Lab
     from tasks.ledger import Line
     from tasks.package import Delivered
@@ -109,18 +110,7 @@ def plan(
         if as_json:
             _print_json([{**s.model_dump(), "forecast": f.model_dump(mode="json") if f else None} for s, f in rows])
             return
-        table = Table(title=f"{reel.id}: {reel.title}", title_justify="left")
-        for column in ("stage", "what", "frames", "state", "forecast"):
-            table.add_column(column, justify="right" if column in ("frames", "forecast") else "left")
-        for step, cost in rows:
-            expected = (
-                "" if step.state == "made before" else f"{cost.median.hours * 3600:.0f} s" if cost else "no history yet"
-            )
-            style = "dim" if step.state == "made before" else ""
-            table.add_row(
-                step.treatment or step.stage, step.subject, str(step.frames or ""), step.state, expected, style=style
-            )
-        console.print(table)
+        console.print(tables.plan_table(reel, rows))
         left = sum(step.state == "to do" for step in steps)
         console.print(f"{left} steps to do, {sum(s.state == 'made before' for s in steps)} made before.")
 
@@ -135,21 +125,7 @@ def status(lab: LabFolder = Path("lab"), as_json: Json = False) -> None:
         if as_json:
             _print_json([state.model_dump(mode="json") for state in states])
             return
-        table = Table(title=f"reels in {lab}", title_justify="left")
-        for column in ("reel", "state", "last stage", "last seen (UTC)", "pieces made", "recalled", "failed", "spent"):
-            table.add_column(column)
-        for state in states:
-            table.add_row(
-                state.reel,
-                "being restored" if state.busy else "at rest",
-                state.last_stage,
-                f"{state.last_seen:%Y-%m-%d %H:%M:%S}",
-                str(state.made),
-                str(state.recalled),
-                str(state.failed),
-                f"{state.money:.4f} {state.currency}",
-            )
-        console.print(table)
+        console.print(tables.status_table(lab, states))
 
 
 @app.command()
@@ -187,7 +163,8 @@ def cost(
         if as_json:
             _print_json(made.model_dump(mode="json"))
         else:
-            _show_bill(made)
+            for shown in (*tables.bill_tables(made), *tables.bill_lines(made)):
+                console.print(shown)
 
 
 @app.command()
@@ -238,12 +215,7 @@ def demo(
         delivered = _restored(manifest, lab, logs=logs)
         with console.status("Scoring it against the truth ..."):
             rows, picture = demo_score(folder, delivered.folder, lab)
-        table = Table(title="How close each stage came to the truth", title_justify="left")
-        for column in ("shot", "stage", "measure", "as scanned", "restored", "unit"):
-            table.add_column(column, justify="right" if column in ("as scanned", "restored") else "left")
-        for row in rows:
-            table.add_row(row.shot, row.stage, row.measure, f"{row.before:.3g}", f"{row.after:.3g}", row.unit)
-        console.print(table)
+        console.print(tables.score_table(rows))
         _show_delivered(delivered)
         console.print(f"before and after: {picture}")
 
@@ -284,29 +256,8 @@ def _restored(manifest: Path, lab: "Lab", *, logs: bool) -> "Delivered":
     with errors.status("Starting Prefect ..."):
         start()
         from flows.restore_reel import restore_reel
-    with _progress(shown=not logs):
+    with shown_progress(errors) if not logs else nullcontext():
         return restore_reel(manifest.resolve(), lab)
-
-
-@contextmanager
-def _progress(*, shown: bool) -> Iterator[None]:
-    from tasks.progress import Step, watched
-
-    if not shown:
-        yield
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors) as bar:
-        rows: dict[tuple[str, str], Any] = {}
-
-        def show(step: Step) -> None:
-            row = rows.get((step.stage, step.subject))
-            if row is None:
-                row = rows[step.stage, step.subject] = bar.add_task(f"{step.stage} {step.subject}", total=step.total)
-            bar.update(row, completed=step.done)
-
-        with watched(show):
-            yield
 
 
 @contextmanager
@@ -335,37 +286,9 @@ def _print_json(value: Any) -> None:
 
 
 def _show_delivered(delivered: "Delivered") -> None:
-    table = Table(title=f"{delivered.reel}: {delivered.title}", title_justify="left")
-    for column in ("file", "frames", "MB", "sha256"):
-        table.add_column(column, justify="right" if column in ("frames", "MB") else "left")
-    for file in delivered.files:
-        table.add_row(file.name, str(file.frames or ""), f"{file.size / 1e6:.1f}", file.digest[:16])
-    console.print(table)
-    made = f"{delivered.made} pieces of work done" if delivered.made else "nothing had to be done"
-    console.print(f"{made}, {delivered.recalled} recalled; spent {delivered.money:.4f} {delivered.currency}")
+    console.print(tables.delivered_table(delivered))
+    console.print(tables.delivered_line(delivered))
     console.print(f"report: {delivered.folder / 'report.html'}", soft_wrap=True)
-
-
-def _show_bill(made: "Bill") -> None:
-    for title, rows in (("stages", made.stages), ("shots", made.shots), ("reels", made.reels), ("films", made.films)):
-        if not rows:
-            continue
-        table = Table(title=title, title_justify="left")
-        for column in ("name", "done", "recalled", "failed", "CPU s", "peak MB", made.currency, "without cache"):
-            table.add_column(column, justify="left" if column == "name" else "right")
-        for row in (*rows, made.total) if title == "stages" else rows:
-            peak = f"{row.peak_rss_bytes / 1e6:.0f}" if row.peak_rss_bytes else "-"
-            figures = (f"{row.cpu_s:.1f}", peak, f"{row.money:.6f}", f"{row.uncached:.6f}")
-            table.add_row(row.name, str(row.tasks), str(row.hits), str(row.failures), *figures)
-        console.print(table)
-    for hour in made.film_hours:
-        left_out = f", without {', '.join(hour.left_out)}" if hour.left_out else ""
-        console.print(
-            f"an hour of film at {hour.size} and {hour.fps} fps: {hour.money:.2f} {made.currency}, "
-            f"{hour.cpu_hours:.1f} CPU hours, reckoned from {hour.basis:.0f} megapixel-frames{left_out}"
-        )
-    if made.unended or made.torn:
-        console.print(f"cost not known: {made.unended} tasks without an end, {made.torn} unreadable lines")
 
 
 def _forecast(lines: "Sequence[Line]", step: "Step") -> "Forecast | None":
