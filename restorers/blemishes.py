@@ -224,7 +224,7 @@ def _judged(
     rows, columns = np.flatnonzero(whole.any(1)), np.flatnonzero(whole.any(0))
     tight = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     where = (top + int(rows[0]), left + int(columns[0]), top + int(rows[-1]) + 1, left + int(columns[-1]) + 1)
-    return whole[tight], where, contrast, float(proof)
+    return whole[tight].copy(), where, contrast, float(proof)  # a view would keep the whole crop
 
 
 def _unlike(gray: Floats, sides: tuple[Neighbor, Neighbor], crop: Box, shown: tuple[Mask, Floats, Floats]) -> float:

@@ -4,7 +4,7 @@ The flow under a blemish is filled in from around it, neighbors are brought alon
 surroundings, and one of them lends its pixels as they are: a mean of several would be a patch without grain.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ from restorers.grain import Floats, GrainModel, laid
 from restorers.motion import Flow, Picture, consistency, flow, luma_for_flow
 from restorers.neighbors import Box, Mask, Neighbor, around, beyond, fetched, fitted, grown
 from restorers.restorer import Bench
-from restorers.scratches import Lines, lines
+from restorers.scratches import Lines, Scratch, lines, segments
 
 FITTING = 1.8  # times what grain and slight misregistration explain: how far a donor may be off
 DIFFERENCE = 1.128  # mean absolute difference of two grains of sigma 1
@@ -126,6 +126,10 @@ class Shelf:
             positions = (np.arange(width) + 0.5) * len(across) / width - 0.5
             drift = np.interp(positions, np.arange(len(across)), across).astype(np.float32) * width / len(across)
         return lines(gray, self.sigma(number), drift)
+
+    def scratches(self, number: int, scratched: Sequence[Scratch]) -> list[Found]:
+        """The scratches of a frame, in segments."""
+        return segments(self.gray(number), self.sigma(number), scratched)
 
     def _picture(self, number: int) -> Picture:
         if number not in self._pictures:

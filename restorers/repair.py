@@ -162,7 +162,7 @@ class Repair(Restorer):
         for numbers, clip in footage.windows(halo=REACH):
             shelf = Shelf(clip, model, found)
             suspects = [_Suspect(n, "dust", f, flies=(n, f.box) in flying) for n in numbers for f in found[n]]
-            suspects += [_Suspect(n, "scratch", f) for n in numbers for f in scratched.get(n, ())]
+            suspects += [_Suspect(n, "scratch", f) for n in numbers for f in shelf.scratches(n, scratched.get(n, ()))]
             if suspects:
                 mends += bench.map(partial(self._mend, shelf, bench), suspects)
         return self._remedy(footage, mends)

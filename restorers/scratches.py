@@ -7,7 +7,7 @@ comes or goes within a shot that holds still.
 Kokaram, *Detection and removal of line scratches in degraded motion picture sequences*, EUSIPCO 1996.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -26,6 +26,7 @@ GONE = 0.25
 LASTING = 5  # frames
 PASSED = 6.0  # pixels the picture moves under a line that is not part of it
 SEGMENT = 96  # rows mended at a time
+POLARITIES: tuple[Polarity, ...] = ("dark", "bright")
 
 
 @dataclass(frozen=True)
@@ -35,48 +36,66 @@ class Lines:
     Attributes:
         coverage: `(2, W)`, share of the height over which each column is darker, brighter than both its sides.
         contrast: `(2, W)`, by how many sigmas, where it is.
-        rows: bool `(2, H, W)` packed along the height, where it is.
         drift: `(W,)`, pixels the picture moves to the right until the next frame, at each column.
-        height: rows of the frame.
     """
 
     coverage: Floats
     contrast: Floats
-    rows: NDArray[np.uint8]
     drift: Floats
-    height: int
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Where a scratch runs through a frame, and by how many sigmas it stands out."""
+
+    column: int
+    polarity: Polarity
+    contrast: float
 
 
 def lines(gray: Floats, sigma: Floats, drift: Floats) -> Lines:
     """Vertical lines of a frame: mean density `(H, W)`, sigma of its grain `(H, W)`, drift `(W,)`."""
-    calm = cv2.blur(gray, (1, CALM), borderType=cv2.BORDER_REFLECT)
-    sides = cv2.blur(calm, (3, 1), borderType=cv2.BORDER_REFLECT)
-    padded = np.pad(sides, ((0, 0), (FLANK, FLANK)), mode="edge")
-    left, right = padded[:, : -2 * FLANK], padded[:, 2 * FLANK :]
-    step = np.maximum(0.6 * sigma, 0.5 * np.abs(left - right))
-    excess = np.stack([calm - np.maximum(left, right), np.minimum(left, right) - calm])
-    rows = excess > step
+    excess, rows = _standing_out(gray, sigma)
     coverage = rows.mean(1, dtype=np.float32)
     contrast = (excess / sigma * rows).sum(1) / np.maximum(rows.sum(1), 1)
-    return Lines(coverage, contrast.astype(np.float32), np.packbits(rows, axis=1), drift, gray.shape[0])
+    return Lines(coverage, contrast.astype(np.float32), drift)
 
 
-def scratches(frames: Mapping[int, Lines]) -> dict[int, list[Found]]:
-    """The scratches of a shot's frames, by reel number, in segments of 96 rows."""
+def scratches(frames: Mapping[int, Lines]) -> dict[int, list[Scratch]]:
+    """The scratches of a shot's frames, by reel number."""
     numbers = sorted(frames)
-    found: dict[int, list[Found]] = {}
+    found: dict[int, list[Scratch]] = {}
     if len(numbers) < LASTING:
         return found
-    polarities: tuple[Polarity, ...] = ("dark", "bright")
-    for index, polarity in enumerate(polarities):
+    for index, polarity in enumerate(POLARITIES):
         coverage = np.stack([frames[n].coverage[index] for n in numbers])
         widened = np.asarray(cv2.dilate(coverage, np.ones((1, 3), np.uint8)), np.float32)
         for column in _peaks(coverage):
             for start, stop in _runs(widened[:, column] >= COVERED):
                 if stop - start >= LASTING and _on_the_film(frames, numbers, widened[:, column], column, (start, stop)):
                     for number in numbers[start:stop]:
-                        found.setdefault(number, []).extend(_segments(frames[number], index, column, polarity))
+                        contrast = float(frames[number].contrast[index, column])
+                        found.setdefault(number, []).append(Scratch(column, polarity, contrast))
     return found
+
+
+def segments(gray: Floats, sigma: Floats, scratched: Sequence[Scratch]) -> list[Found]:
+    """The scratches of a frame in segments of 96 rows: mean density `(H, W)`, sigma of its grain `(H, W)`."""
+    if not scratched:
+        return []
+    rows = _standing_out(gray, sigma)[1]
+    return [found for scratch in scratched for found in _segments(rows[POLARITIES.index(scratch.polarity)], scratch)]
+
+
+def _standing_out(gray: Floats, sigma: Floats) -> tuple[Floats, Mask]:
+    """By how much each pixel is darker, brighter than both its sides, `(2, H, W)`, and where that is much."""
+    calm = cv2.blur(gray, (1, CALM), borderType=cv2.BORDER_REFLECT)
+    sides = cv2.blur(calm, (3, 1), borderType=cv2.BORDER_REFLECT)
+    padded = np.pad(sides, ((0, 0), (FLANK, FLANK)), mode="edge")
+    left, right = padded[:, : -2 * FLANK], padded[:, 2 * FLANK :]
+    step = np.maximum(0.6 * sigma, 0.5 * np.abs(left - right))
+    excess = np.stack([calm - np.maximum(left, right), np.minimum(left, right) - calm]).astype(np.float32)
+    return excess, np.asarray(excess > step)
 
 
 def _peaks(coverage: Floats) -> list[int]:
@@ -109,19 +128,19 @@ def _on_the_film(
     return bool(still and (coverage < GONE).sum() >= LASTING)
 
 
-def _segments(shown: Lines, index: int, column: int, polarity: Polarity) -> list[Found]:
-    rows = np.unpackbits(shown.rows, axis=1, count=shown.height)[index].astype(bool)
-    left = max(column - WIDEST // 2, 0)
-    strip = rows[:, left : column + WIDEST // 2 + 1]
+def _segments(rows: Mask, scratch: Scratch) -> list[Found]:
+    left = max(scratch.column - WIDEST // 2, 0)
+    strip = rows[:, left : scratch.column + WIDEST // 2 + 1]
     columns = np.flatnonzero(strip.mean(0) >= COVERED / 2)
     if not len(columns):
         return []
     first, last = max(left + int(columns[0]) - 1, 0), min(left + int(columns[-1]) + 2, rows.shape[1])
-    present = cv2.morphologyEx(strip.any(1).astype(np.uint8)[:, None], cv2.MORPH_CLOSE, np.ones((CALM, 1), np.uint8))
+    along = strip.any(1).astype(np.uint8)[:, None]
+    present: Mask = np.asarray(cv2.morphologyEx(along, cv2.MORPH_CLOSE, np.ones((CALM, 1), np.uint8)) > 0)
     found = []
-    for top in range(0, shown.height, SEGMENT):
-        mask: Mask = np.repeat(present[top : top + SEGMENT].astype(bool), last - first, axis=1)
+    for top in range(0, len(rows), SEGMENT):
+        mask: Mask = np.repeat(present[top : top + SEGMENT], last - first, axis=1)
         if mask.any():
             box = (top, first, top + len(mask), last)
-            found.append(Found(box, mask, polarity, float(shown.contrast[index, column]), float(mask.mean())))
+            found.append(Found(box, mask, scratch.polarity, scratch.contrast, float(mask.mean())))
     return found
