@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from restorers import motion, trend, warp
+from restorers import jumps, motion, trend, warp
 from restorers.registration import Placement, Reference
 from restorers.render import Footage
 from restorers.restorer import Bench
@@ -155,7 +155,7 @@ def _flowed(source: _Seen, target: _Seen, modes: Modes) -> tuple[Floats, _Seen, 
     """Motion from one picture to the next, from the flows both ways, and both with trust in what does not stray."""
     height, width = target.picture.shape
     points = warp.grid((height, width), modes, step=FLOW_STEP_PX)
-    there, back = motion.flow(source.picture, target.picture), motion.flow(target.picture, source.picture)
+    there, back = jumps.flows(source.picture, target.picture)
     vectors = np.concatenate((points.at(there), -points.at(back)))
     trust = (
         warp.trust(source.texture, motion.consistency(there, back)),
