@@ -117,7 +117,12 @@ def found(footage: Footage, shifts: Floats, pitch: float | None = None) -> tuple
             continue
         left[run.first : run.stop] -= run.far
         jumps.append(_named(run, footage, pitch))
-    return tuple(sorted(jumps, key=lambda jump: jump.frame))
+    return merged(tuple(jumps))
+
+
+def merged(*found: tuple[Jump, ...]) -> tuple[Jump, ...]:
+    """Jumps told by several references, in order."""
+    return tuple(sorted((jump for jumps in found for jump in jumps), key=lambda jump: jump.frame))
 
 
 def offsets(jumps: Iterable[Jump], first: int, length: int) -> Floats:

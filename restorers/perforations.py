@@ -58,6 +58,7 @@ class FilmPath(NamedTuple):
         agreement: `(T,)` share of the holes' outlines that lies as the modes say, in [0, 1].
         gauge: how the film is perforated.
         holes: number of perforations followed.
+        pitch: from one perforation to the next, pixels.
     """
 
     places: Floats
@@ -65,6 +66,7 @@ class FilmPath(NamedTuple):
     agreement: Floats
     gauge: Gauge
     holes: int
+    pitch: float
 
     @property
     def said(self) -> str:
@@ -94,7 +96,8 @@ def found(footage: Footage, bench: Bench) -> FilmPath | None:
     error = np.stack([one.error for one in lying])
     places[~told], error[~told] = _between(places, told), np.inf
     places -= np.median(places[told], axis=0)
-    return FilmPath(places, error, np.array([one.agreement for one in lying]), seen.gauge, len(seen.holes))
+    pitch = float(np.median([place.hole.height for place in where])) * seen.gauge.pitch / seen.gauge.height
+    return FilmPath(places, error, np.array([one.agreement for one in lying]), seen.gauge, len(where), pitch)
 
 
 class _Place(NamedTuple):

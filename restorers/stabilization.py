@@ -1,7 +1,8 @@
 """Take out what the gate and the decay of the base do to the picture's place; leave what the camera operator did.
 
 Each frame is placed by a few smooth modes of the whole frame (see `path`), never followed pixel by pixel, so that what
-moves in the scene moves on. What of the path is the camera's stays (see `camera`). What cannot be told from grain is
+moves in the scene moves on. What the perforations tell, where they are seen, and frames that jump are taken out first
+(see `perforations`, `jumps`); what of the rest is the camera's stays (see `camera`). What cannot be told from grain is
 left alone.
 """
 
@@ -10,10 +11,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from restorers import camera, warp
+from restorers import camera, jumps, perforations, warp
 from restorers.path import path_over_median, path_over_neighbors, path_over_pairs
 from restorers.render import Footage
-from restorers.restorer import Bench, Remedy, Restorer
+from restorers.restorer import Bench, Remedy, RestorationError, Restorer
 from restorers.steadying import Steadying
 from restorers.warp import AFFINE, WARP
 
@@ -30,24 +31,39 @@ class Stabilization(Restorer):
     )
     warp: bool = Field(True, description="also undo smooth warping of the base, not only shift, rotation and shrinkage")
 
+    reference: Literal["auto", "picture", "perforations"] = Field(
+        "auto", description="what tells the machine's part: perforations where the scan shows any, or the picture alone"
+    )
+
     remedy: ClassVar[type[Remedy]] = Steadying
+    revision: ClassVar[int] = 2
 
     def examine(self, footage: Footage, bench: Bench) -> Steadying:
-        """The path of the shot and what of it to take out; reads the footage two times and a sample."""
+        """The path of the shot and what of it to take out; reads the footage two or three times and a sample.
+
+        Raises:
+            RestorationError: perforations are to be the reference, but the shot shows none.
+        """
         modes = WARP if self.warp else AFFINE
         if self.strength == 0 or len(footage) < 2:
             return _left_alone(footage, modes, warped=self.warp)
+        film = self._film(footage, bench)
         path = path_over_pairs(footage, modes, bench)
-        courses = camera.parted(path.places, self.camera)
+        machine = np.zeros_like(path.places)
+        if film is not None:
+            machine[:, :, : len(AFFINE)] = film.places
+        jumped = jumps.found(footage, path.places[:, :, 0] - machine[:, :, 0], film and film.pitch)
+        machine[:, :, 0] += jumps.offsets(jumped, footage.first, len(footage))
+        courses = camera.parted(path.places - machine, self.camera)
         if courses.static:
             path = path_over_median(footage, path.places, modes, bench)
         else:
             path = path_over_neighbors(footage, path.places, courses.values, modes, bench)
-        courses = camera.parted(path.places, "static" if courses.static else "moving")
-        jitter = path.places - courses.values
+        courses = camera.parted(path.places - machine, "static" if courses.static else "moving")
+        jitter = path.places - machine - courses.values
         error = np.sqrt(np.median(path.error**2, axis=0))
         share = camera.told(jitter, error)
-        correction = self.strength * jitter * share
+        correction = self.strength * (machine + jitter * share)
         return Steadying(
             first=footage.first,
             size=footage.size,
@@ -60,7 +76,18 @@ class Stabilization(Restorer):
             error=(error * np.sqrt(share)).astype(np.float32),
             agreement=path.agreement.astype(np.float32),
             period=courses.period,
+            reference="the picture" if film is None else film.said,
+            jumps=jumped if film is None else jumps.merged(jumped, jumps.found(footage, film.places[:, :, 0])),
         )
+
+    def _film(self, footage: Footage, bench: Bench) -> perforations.FilmPath | None:
+        film = None if self.reference == "picture" else perforations.found(footage, bench)
+        if film is None and self.reference == "perforations":
+            raise RestorationError(
+                f"frames {footage.first}-{footage.stop - 1} show no perforations to be steadied by: scan the film with "
+                "its edges, or set the reference of stabilization to auto or picture"
+            )
+        return film
 
 
 def _left_alone(footage: Footage, modes: tuple[tuple[int, int], ...], *, warped: bool) -> Steadying:

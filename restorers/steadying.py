@@ -10,6 +10,7 @@ from torch import Tensor
 
 from restorers import motion, warp
 from restorers.clip import Clip, Origin
+from restorers.jumps import Jump
 from restorers.restorer import Array, Bench, Remedy, RestorationError
 from restorers.warp import AFFINE, WARP
 
@@ -30,6 +31,8 @@ class Steadying(Remedy):
     error: Array = Field(description="(2, K) standard error of the correction, pixels")
     agreement: Array = Field(description="(T,) share of the trusted picture that follows the fit, 0 to 1")
     period: float | None = Field(description="frames; slower swings are taken for the camera's; none if it stood still")
+    reference: str = Field("the picture", description="what the machine's part was told by")
+    jumps: tuple[Jump, ...] = Field((), description="frames that stood far out of their place, and are put back")
 
     @property
     def modes(self) -> tuple[tuple[int, int], ...]:
@@ -62,10 +65,12 @@ class Steadying(Remedy):
         return clip.marked(frames, marks)
 
     def summary(self) -> str:
-        """E.g. `static camera; weave 1.31 px, warp 0.42 px, of which 0.08 px cannot be told from grain`."""
+        """E.g. `static camera; weave 1.31 px, warp 0.42 px, told to within 0.08 px; frame 9 jumps 4 px up (splice)`."""
         camera = "static camera" if self.period is None else f"moving camera, swings over {self.period:.0f} frames kept"
         weave, bent = _rms(self.jitter[..., : len(AFFINE)]), _rms(self.jitter[..., len(AFFINE) :])
         found = f"{camera}; weave {weave:.2f} px, warp {bent:.2f} px, told to within {self.uncertainty:.2f} px"
+        found += "" if self.reference == "the picture" else f" by {self.reference}"
+        found = "; ".join((found, *(jump.said for jump in self.jumps)))
         return f"{found}; steady, left as found" if self.steady else found
 
     @property
