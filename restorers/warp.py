@@ -98,6 +98,12 @@ def trust(texture: Weights, consistency: Weights) -> Weights:
 
 def field(coefficients: Tensor, size: tuple[int, int], modes: tuple[tuple[int, int], ...]) -> Tensor:
     """The sum of the modes, `(C, H, W)`, of coefficients `(C, K)`: a displacement where C is x and y."""
+    down, across = factors(coefficients, size, modes)
+    return (down @ across).float()
+
+
+def factors(coefficients: Tensor, size: tuple[int, int], modes: tuple[tuple[int, int], ...]) -> tuple[Tensor, Tensor]:
+    """The same sum as a product of float64 `(C, H, 4)` and `(4, W)`; the first of the four is constant over the row."""
     raw = coefficients.double() @ coefficients.new_tensor(_mixing(modes), dtype=torch.float64).T
     table = torch.zeros((len(raw), 4, 4), dtype=torch.float64, device=coefficients.device)
     for index, (p, q) in enumerate(modes):
@@ -106,7 +112,7 @@ def field(coefficients: Tensor, size: tuple[int, int], modes: tuple[tuple[int, i
         torch.from_numpy(np.stack([_function(k, (np.arange(n) + 0.5) / n) for k in range(4)])).to(coefficients.device)
         for n in size
     )
-    return ((y.T @ table) @ x).float()
+    return y.T @ table, x
 
 
 def largest(coefficients: Floats, modes: tuple[tuple[int, int], ...]) -> Floats:
