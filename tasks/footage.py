@@ -1,14 +1,16 @@
 """Opening shots that are at rest: their scan from the vault, their remedies from the store."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 from safetensors.numpy import load_file, save
 
 from restorers import RESTORERS
+from restorers.clip import Clip
 from restorers.colorspace import Space
 from restorers.render import Footage, Source, Span
 from restorers.restorer import Remedy
-from tasks.lab import Lab
+from tasks.lab import Lab, tidy
 from tasks.media.decode import opened_source
 from tasks.media.index import ScanIndex
 from tasks.shot import Layer, ScanFacts, Shot
@@ -27,7 +29,7 @@ def footage(shots: tuple[Shot, ...], lab: Lab, *, space: Space = Space.DENSITY) 
 
 def source(scan: ScanFacts, lab: Lab) -> Source:
     """The scan itself, opened read-only; every frame's digest is checked when it is read."""
-    return opened_source(index(scan.index, lab), scan.space, lab.vaults, workers=lab.workers)
+    return _Tidy(opened_source(index(scan.index, lab), scan.space, lab.vaults, workers=lab.workers))
 
 
 def index(artifact: Artifact, lab: Lab) -> ScanIndex:
@@ -48,6 +50,25 @@ def at_rest(found: Remedy) -> dict[str, bytes]:
     text, blobs = found.dumped()
     files = {"remedy": text.encode()}
     return files | {"blobs": save(blobs)} if blobs else files
+
+
+@dataclass(frozen=True)
+class _Tidy:
+    """A source that gives back what the window before left behind when the next one is read."""
+
+    source: Source
+
+    @property
+    def space(self) -> Space:
+        return self.source.space
+
+    @property
+    def white(self) -> float:
+        return self.source.white
+
+    def read(self, first: int, stop: int) -> Clip:
+        tidy()
+        return self.source.read(first, stop)
 
 
 @lru_cache(maxsize=4)

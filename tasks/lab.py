@@ -20,8 +20,18 @@ M_ARENA_MAX = -8  # <malloc.h>
 torch.set_num_threads(1)
 cv2.setNumThreads(1)
 # glibc gives threads heaps of their own and keeps what they freed; two heaps do, and keep memory from creeping up.
-if hasattr(_libc := ctypes.CDLL(None), "mallopt"):
+_libc = ctypes.CDLL(None)
+if hasattr(_libc, "mallopt"):
     _libc.mallopt(M_ARENA_MAX, 2)
+
+
+def tidy() -> None:
+    """Give freed memory back to the system.
+
+    glibc keeps what was freed between blocks still in use, and over thousands of windows that adds up.
+    """
+    if hasattr(_libc, "malloc_trim"):
+        _libc.malloc_trim(0)
 
 
 class Lab(BaseModel):
