@@ -1,6 +1,8 @@
 # `make demo` and `make test` set everything up in .venv; the others expect one of them to have run.
 PYTHON ?= python3
 BIN := .venv/bin
+# One process for each core: the tests run the work itself on one thread each, or as a program of its own.
+PYTEST := $(BIN)/pytest --numprocesses logical
 
 .PHONY: setup demo test footage slow lint bench constraints clean
 
@@ -16,13 +18,13 @@ demo: setup
 	$(BIN)/reelwright demo
 
 test: setup lint
-	$(BIN)/pytest
+	$(PYTEST)
 
 footage: setup
-	$(BIN)/pytest -m footage
+	$(PYTEST) -m footage
 
 slow: setup
-	$(BIN)/pytest -m 'slow and not footage'
+	$(PYTEST) -m 'slow and not footage'
 
 lint: setup
 	$(BIN)/ruff check .
