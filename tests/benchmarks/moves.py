@@ -28,6 +28,8 @@ from tests.benchmarks.peers import Frames
 Floats: TypeAlias = NDArray[np.float64]
 Singles: TypeAlias = NDArray[np.float32]
 Camera: TypeAlias = Callable[[int, int, np.random.Generator], Floats]
+Lamp: TypeAlias = Callable[..., LampTruth]
+"""What a lamp does at reel numbers, `(numbers, bench=bench)`."""
 
 FOOTAGE = Path(__file__).resolve().parents[3] / "shared" / "data"
 SIZE = (540, 960)
@@ -90,13 +92,13 @@ class Wear:
         gate: how loosely it lies; None holds it still.
         grain: standard deviation in 8-bit sRGB levels.
         dust: specks a frame.
-        lamp: the light of each frame and size; None is an even light.
+        lamp: its light; None is even.
     """
 
     gate: Shaking | None = LOOSE
     grain: float = 8.0
     dust: float = 20.0
-    lamp: Callable[[int, np.random.Generator], LampTruth] | None = None
+    lamp: Lamp | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,7 +283,7 @@ def take(film: Film, wear: Wear, *, seed: int = 0) -> Take:
     bench = Bench(seed=seed)
     numbers = range(film.length)
     gate = gate_motion(numbers, wear.gate or _HELD, bench)
-    lamp = wear.lamp(film.length, np.random.default_rng((seed, 2))) if wear.lamp else None
+    lamp = wear.lamp(numbers, bench=bench) if wear.lamp else None
     dust = DUST.model_copy(update={"dust": wear.dust, "hairs": wear.dust / 50, "blotches": wear.dust / 80})
     found, even = [], []
     for number in numbers:
@@ -314,13 +316,23 @@ def density_of(codes: Frames) -> Singles:
     return np.asarray(_densities()[codes.astype(np.uint16) * 257], np.float32)
 
 
+def density_of_levels(display: Singles) -> Singles:
+    """Density of sRGB from 0 to 255."""
+    return np.asarray(_densities()[np.clip(display * 257, 0, CODES - 1).astype(np.uint16)], np.float32)
+
+
+def levels_of_density(density: Singles) -> Singles:
+    """SRGB from 0 to 255 of densities."""
+    return np.asarray(_displays()[np.clip(density * (CODES / 4), 0, CODES - 1).astype(np.uint16)], np.float32)
+
+
 _HELD = Shaking(horizontal=0, vertical=0, rotation=0, breathing=0, warp=0)
 
 
 def _gated(film: Film, number: int, gate: GateMotion, *, still_gate: bool) -> Singles:
     height, width = film.size
     if still_gate and isinstance(film, Recorded):
-        return film.frames[number].astype(np.float32)
+        return np.asarray(film.frames[number], np.float32)
     x, y = np.arange(width) - (width - 1) / 2, np.arange(height)[:, None] - (height - 1) / 2
     angle, stretch = gate.rotation[number], 1 + gate.scale[number]
     cos, sin = np.cos(angle) * stretch, np.sin(angle) * stretch
@@ -339,39 +351,29 @@ def _smooth(coefficients: Floats, size: tuple[int, int]) -> Floats:
 
 
 def _grain(size: tuple[int, int], chance: np.random.Generator) -> Singles:
-    """Clumps of unit spread, half of their variance common to the colors, `(H, W, 3)`."""
-    white = chance.standard_normal((*size, 4), dtype=np.float32)
-    mixed = np.sqrt(np.float32(0.5)) * (white[..., :3] + white[..., 3:])
-    clumped = np.asarray(cv2.GaussianBlur(mixed, (0, 0), 0.6), np.float32)
-    return np.asarray(clumped / clumped.std(), np.float32)
+    """Clumps of unit spread, the same for all colors, `(H, W, 1)`."""
+    clumped = np.asarray(cv2.GaussianBlur(chance.standard_normal(size, dtype=np.float32), (0, 0), 0.6))
+    return np.asarray(clumped / clumped.std(), np.float32)[..., None]
 
 
 def _soiled(frame: Singles, covers: Singles) -> Singles:
     dark, bright, _ = covers
     touched = (dark + bright) > 0.004
-    density = _density(frame[touched])
+    density = density_of_levels(frame[touched])
     density = density * (1 - bright[touched][:, None]) + DUST.density * dark[touched][:, None]
     out = frame.copy()
-    out[touched] = _display(density)
+    out[touched] = levels_of_density(density)
     return out
 
 
 def _lit(frame: Singles, lamp: LampTruth, number: int) -> Singles:
     field = _smooth(lamp.local[number][None], frame.shape[:2])[0].astype(np.float32)
-    density = _density(frame) * np.float32(lamp.contrast[number])
-    return _display(density + field[..., None] + lamp.offset[number].astype(np.float32))
+    density = density_of_levels(frame) * np.float32(lamp.contrast[number])
+    return levels_of_density(density + field[..., None] + lamp.offset[number].astype(np.float32))
 
 
 def _coded(frame: Singles) -> Frames:
     return np.asarray(np.clip(frame + 0.5, 0, 255), np.uint8)
-
-
-def _density(display: Singles) -> Singles:
-    return np.asarray(_densities()[np.clip(display * 257, 0, CODES - 1).astype(np.uint16)], np.float32)
-
-
-def _display(density: Singles) -> Singles:
-    return np.asarray(_displays()[np.clip(density * (CODES / 4), 0, CODES - 1).astype(np.uint16)], np.float32)
 
 
 @cache

@@ -24,11 +24,15 @@ class PeerFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Ffmpeg:
-    """A filter chain of ffmpeg; `{log}` in it is a scratch file that `first_pass` has written."""
+    """A filter chain of ffmpeg; `{log}` in it is a scratch file that `first_pass` has written.
+
+    `pixels` are what it reads when it is timed; frames are always RGB.
+    """
 
     filters: str
     first_pass: str = ""
     threads: int = 2
+    pixels: str = "rgb24"
 
     def __call__(self, frames: Frames) -> Frames:
         """The frames filtered; as many come back as went in, perhaps of another size."""
@@ -47,7 +51,18 @@ class Ffmpeg:
 
     def _run(self, raw: Path, shape: tuple[int, ...], output: list[str], folder: str) -> None:
         log = f"{folder}/pass.log"
-        read = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{shape[2]}x{shape[1]}", "-r", str(RATE), "-i", str(raw)]
+        read = [
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            self.pixels,
+            "-s",
+            f"{shape[2]}x{shape[1]}",
+            "-r",
+            str(RATE),
+            "-i",
+            str(raw),
+        ]
         if self.first_pass:
             self._ffmpeg([*read, "-vf", self.first_pass.format(log=log), "-f", "null", "-"])
         self._ffmpeg([*read, "-vf", self.filters.format(log=log), *output])

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from restorers import camera, warp
+from restorers.colorspace import Space
 from restorers.render import Footage, Span
-from restorers.restorer import Bench
+from restorers.restorer import Bench, Remedy
 from restorers.stabilization import Stabilization
 from restorers.steadying import Steadying
-from tests.benchmarks.footage import ClipSource, decoded
+from tests.benchmarks.footage import ClipSource, coded, decoded
 from tests.benchmarks.paths import Applied, Floats
 from tests.benchmarks.peers import RATE, Frames, PeerFailed
 
@@ -47,7 +48,7 @@ FILTERS: dict[str, tuple[str, ...]] = {
 
 def ours(found: Frames, bench: Bench, treatment: Stabilization | None = None) -> tuple[Steadying, Applied]:
     """Our remedy of a shot, and what it applies."""
-    source = ClipSource(decoded(found))
+    source = ClipSource(decoded(found).in_space(Stabilization.space))
     footage = Footage(source, (Span(0, len(found)),), Stabilization.space, bench)
     remedy = (treatment or Stabilization()).examine(footage, bench)
 
@@ -63,9 +64,33 @@ def ours(found: Frames, bench: Bench, treatment: Stabilization | None = None) ->
     return remedy, applied
 
 
+def steadied(found: Frames, remedy: Remedy, bench: Bench) -> Frames:
+    """A shot with our remedy on it."""
+    footage = Footage(ClipSource(decoded(found)), (Span(0, len(found), (remedy,)),), Space.SRGB, bench)
+    return np.concatenate([coded(clip) for _, clip in footage.windows()])
+
+
+def moved(found: Frames, applied: Applied) -> Frames:
+    """A shot moved by matrices as the usual recipe with OpenCV does it, bilinear."""
+    height, width = found.shape[1:3]
+    x, y = np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64))
+    out = []
+    for index, frame in enumerate(found):
+        dx, dy = applied(index, x.ravel(), y.ravel()).reshape(2, height, width)
+        u, v = (x + dx).astype(np.float32), (y + dy).astype(np.float32)
+        out.append(cv2.remap(frame, u, v, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE))
+    return np.stack(out)
+
+
+def filtered_frames(found: Frames, passes: tuple[str, ...]) -> Frames:
+    """A shot through a filter of ffmpeg, as gray."""
+    planes = np.repeat(_gray(found)[:, None], 3, axis=1)
+    return np.ascontiguousarray(np.repeat(_run(planes, passes)[:, 0, :, :, None], 3, axis=3))
+
+
 def filtered(found: Frames, passes: tuple[str, ...]) -> Applied:
     """What a filter of ffmpeg applies."""
-    luma = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in found])
+    luma = _gray(found)
     length, height, width = luma.shape
     chart = np.stack([_wave(width)[None].repeat(height, 0), _wave(height)[:, None].repeat(width, 1)])
     planes = np.concatenate([luma[:, None], np.broadcast_to(chart, (length, 2, height, width))], axis=1)
@@ -124,6 +149,10 @@ def matrix_applied(matrices: list[Floats], size: tuple[int, int]) -> Applied:
         return np.asarray(matrix[:, :2] @ about + matrix[:, 2:] - about)
 
     return applied
+
+
+def _gray(found: Frames) -> NDArray[np.uint8]:
+    return np.stack([np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8) for frame in found])
 
 
 def _similarity(x: float, y: float, turn: float, grown: float) -> Floats:

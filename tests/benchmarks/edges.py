@@ -1,0 +1,103 @@
+"""Slanted edges in a scene, and how sharp they are: the frequency at which half of their contrast is left.
+
+ISO 12233:2017, Photography - Electronic still picture imaging - Resolution and spatial frequency responses.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.special import erf
+
+from tests.benchmarks.moves import Film, Floats, Singles
+from tests.benchmarks.peers import Frames
+
+SLANT = np.deg2rad(5.0)
+BLUR_PX = 0.65
+DARK, BRIGHT = 90.0, 165.0
+PATCH_PX = 120
+WINDOW_PX = 80
+BINS = 4
+PLACES = ((0.25, 0.3), (0.75, 0.7))  # of the frame, y and x: an upright edge, then a level one
+
+
+@dataclass(frozen=True, eq=False)
+class Edged:
+    """A film with two slanted edges in its scene."""
+
+    film: Film
+
+    @property
+    def length(self) -> int:
+        """Frames."""
+        return self.film.length
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.film.size
+
+    @property
+    def travel(self) -> float:
+        """Of the camera, pixels."""
+        return self.film.travel
+
+    def seen(self, time: int, x: Singles, y: Singles) -> Singles:
+        """The frame at places `(H, W)`, sRGB `(H, W, 3)`."""
+        frame = self.film.seen(time, x, y)
+        for index, (cy, cx) in enumerate(centers(self.size)):
+            u, v = (x - cx, y - cy) if index == 0 else (y - cy, x - cx)
+            level = (1 + erf((u * np.cos(SLANT) + v * np.sin(SLANT)) / (BLUR_PX * np.sqrt(2)))) / 2
+            inside = (np.abs(u) < PATCH_PX / 2) & (np.abs(v) < PATCH_PX / 2)
+            frame[inside] = (DARK + (BRIGHT - DARK) * level[inside])[:, None]
+        return frame
+
+
+def centers(size: tuple[int, int]) -> list[tuple[float, float]]:
+    """Where the edges are, y and x."""
+    return [(size[0] * down, size[1] * across) for down, across in PLACES]
+
+
+def mtf50(frames: Frames) -> float:
+    """Mean over frames and both edges, cycles per pixel."""
+    size = frames.shape[1], frames.shape[2]
+    found = []
+    for frame in frames:
+        gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float64)
+        for index, (cy, cx) in enumerate(centers(size)):
+            rows, columns = (slice(round(c) - WINDOW_PX // 2, round(c) + WINDOW_PX // 2) for c in (cy, cx))
+            patch = gray[rows, columns]
+            found.append(half_contrast(patch if index == 0 else patch.T))
+    return float(np.mean(found))
+
+
+def half_contrast(patch: Floats) -> float:
+    """Frequency in cycles per pixel at which an upright slanted edge `(h, w)` keeps half of its contrast.
+
+    Raises:
+        ValueError: there is no edge.
+    """
+    rows, columns = np.mgrid[: patch.shape[0], : patch.shape[1]]
+    slope = np.abs(np.gradient(cv2.GaussianBlur(patch, (0, 0), 1.0), axis=1))
+    slope[slope < 0.2 * slope.max(axis=1, keepdims=True)] = 0
+    if slope.max() < 1:
+        raise ValueError("no edge to measure sharpness on")
+    middle = (slope * columns).sum(axis=1) / slope.sum(axis=1)
+    tilt, start = np.polyfit(np.arange(len(middle)), middle, 1)
+    distance = (columns - start - tilt * rows) * np.cos(np.arctan(tilt))
+    reach = WINDOW_PX * 0.3
+    near = np.abs(distance) < reach
+    place = np.floor((distance[near] + reach) * BINS).astype(int)
+    count = np.bincount(place)
+    profile = np.bincount(place, patch[near])[count > 0] / count[count > 0]
+    spread = np.gradient(profile)
+    peak = int(np.abs(cv2.GaussianBlur(spread[None], (0, 0), BINS)[0]).argmax())
+    half = min(peak, len(spread) - 1 - peak)
+    spread = spread[peak - half : peak + half + 1] * np.hanning(2 * half + 3)[1:-1]
+    response = np.abs(np.fft.rfft(spread, 8 * len(spread)))
+    frequency = np.fft.rfftfreq(8 * len(spread), 1 / BINS)
+    derivative = np.sinc(2 * frequency / BINS)  # of the central difference
+    response = response / response[0] / np.maximum(derivative, 0.1)
+    below = int(np.argmax(response < 0.5))
+    a, b = response[below - 1], response[below]
+    return float(frequency[below - 1] + (frequency[below] - frequency[below - 1]) * (a - 0.5) / (a - b))

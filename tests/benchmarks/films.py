@@ -1,0 +1,117 @@
+"""Four films of 1903 to 1920, steadied and evened: no truth is known, so the measures of the report judge them.
+
+Those find motion by correlation and light by cells, not by the flow that the treatments use.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from restorers.deflicker import Deflicker
+from restorers.metrics.measures import Appearance, measure
+from restorers.restorer import Bench
+from restorers.stabilization import Stabilization
+from tests.benchmarks.footage import decoded, restored
+from tests.benchmarks.moves import FOOTAGE
+from tests.benchmarks.peers import Ffmpeg, Frames
+from tests.benchmarks.readings import Goal, Reading
+from tests.benchmarks.stabilizers import DETECT, TRANSFORM
+
+FILMS: Mapping[str, str] = {
+    "within our gates": "within_our_gates",
+    "train robbery": "the_great_train_robbery",
+    "earthquake": "san_francisco_earthquake_and_fire",
+    "market street": "a_trip_down_market_street_before_the_fire",
+}
+CASES: Mapping[str, tuple[str, ...]] = {"films": tuple(FILMS)}
+GOALS: Mapping[str, Mapping[str, Goal]] = {}
+QUICK_FRAMES = 16
+PLANAR = "format=yuv444p,"
+STEADIERS: Mapping[str, Ffmpeg] = {
+    f"vidstab smoothing={frames}": Ffmpeg(f"{PLANAR}{TRANSFORM}:smoothing={frames}", f"{PLANAR}{DETECT}", threads=1)
+    for frames in (8, 24)
+}
+EVENERS: Mapping[str, Ffmpeg] = {
+    f"deflicker size={size}": Ffmpeg(f"deflicker=size={size}:mode=am", threads=1) for size in (5, 10)
+}
+SLICE_PX = 6  # width of a frame in the picture of a column over time
+SHOWN = ("as found", "reelwright, both", "vidstab 24 and deflicker 10")
+
+
+def trials(section: str, *, quick: bool, familiar: bool) -> Iterator[tuple[str, int | None]]:
+    """The films, and how many of their frames."""
+    for name in CASES[section]:
+        yield name, QUICK_FRAMES if quick else None
+
+
+def readings(trial: tuple[str, int | None], *, peers: bool) -> list[Reading]:
+    """How every contender leaves a film."""
+    name, count = trial
+    found = film(name)[:count]
+    return [reading for method, done in treated(found, peers=peers) for reading in _judged(name, method, found, done)]
+
+
+def film(name: str) -> Frames:
+    """The frames of a film as scanned, 8-bit `(T, H, W, 3)`.
+
+    Raises:
+        FileNotFoundError: the film is not there.
+    """
+    files = sorted((FOOTAGE / "film" / FILMS[name]).glob("*.png"))
+    if not files:
+        raise FileNotFoundError(f"no frames of {name} in {FOOTAGE / 'film' / FILMS[name]}")
+    return np.stack([np.asarray(cv2.imread(str(file), cv2.IMREAD_COLOR))[..., ::-1] for file in files])
+
+
+def treated(found: Frames, *, peers: bool) -> Iterator[tuple[str, Frames]]:
+    """What each contender makes of a film."""
+    bench = Bench()
+    steady = restored(Stabilization(), found, bench)
+    yield "as found", found
+    yield "reelwright, steadied", steady
+    yield "reelwright, evened", restored(Deflicker(), found, bench)
+    yield "reelwright, both", restored(Deflicker(), steady, bench)
+    if peers:
+        methods: Mapping[str, Callable[[Frames], Frames]] = {**STEADIERS, **EVENERS}
+        for name, peer in methods.items():
+            yield name, peer(found)
+        yield "vidstab 24 and deflicker 10", EVENERS["deflicker size=10"](STEADIERS["vidstab smoothing=24"](found))
+
+
+def pictures(name: str, folder: Path, *, count: int | None) -> None:
+    """Write a strip of frames and a column over time, as found and as treated, one under the other."""
+    found = film(name)[:count]
+    done = {method: frames for method, frames in treated(found, peers=True) if method in SHOWN}
+    middle = len(found) // 2
+    strip = [np.concatenate(list(frames[middle : middle + 3]), axis=1) for frames in done.values()]
+    columns = [_column(frames) for frames in done.values()]
+    for kind, rows in (("frames", strip), ("column", columns)):
+        path = folder / f"{FILMS[name]}-{kind}.png"
+        cv2.imwrite(str(path), np.concatenate(rows, axis=0)[..., ::-1])
+
+
+def _column(frames: Frames) -> Frames:
+    """The middle column of each frame beside that of the next, `(H, T * SLICE_PX, 3)`."""
+    middle = frames.shape[2] // 2
+    return np.concatenate([np.repeat(frame[:, middle : middle + 1], SLICE_PX, axis=1) for frame in frames], axis=1)
+
+
+def _judged(name: str, method: str, found: Frames, done: Frames) -> Iterator[Reading]:
+    seen: Appearance = measure([decoded(found)], [decoded(done)]).after
+    values = {
+        ("weave x", "px"): seen.weave_x,
+        ("weave y", "px"): seen.weave_y,
+        ("sharpness", ""): seen.sharpness,
+    }
+    if seen.flicker:
+        values |= {
+            ("flicker step", "D"): seen.flicker.step,
+            ("flicker fast", "D"): seen.flicker.fast,
+            ("flicker slow", "D"): seen.flicker.slow,
+            ("flicker uneven", "D"): seen.flicker.uneven,
+        }
+    for (metric, unit), value in values.items():
+        if value is not None:
+            yield Reading(name, name, method, metric, value, unit, higher_is_better=metric == "sharpness")
