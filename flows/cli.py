@@ -1,4 +1,4 @@
-"""The command line: `reelwright demo`, plan, restore, status, report, cost, verify."""
+"""The command line: `reelwright demo`, plan, look, restore, status, report, cost, verify."""
 
 import atexit
 import json
@@ -113,6 +113,33 @@ def plan(
         console.print(tables.plan_table(reel, rows))
         left = sum(step.state == "to do" for step in steps)
         console.print(f"{left} steps to do, {sum(s.state == 'made before' for s in steps)} made before.")
+
+
+@app.command()
+def look(
+    manifest: Manifest,
+    vault: Vault,
+    shot: Annotated[int, typer.Option("--shot", min=1, help="its number in the reel")],
+    lab: LabFolder = Path("lab"),
+    layer: Annotated[
+        list[str] | None,
+        typer.Option("--layer", help="a treatment, e.g. stabilization; may be repeated; all together when not given"),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", file_okay=False, help="the pictures are put here")] = Path("look"),
+    device: Device = "cpu",
+    workers: Workers = None,
+) -> None:
+    """Picture what the lab has found out about a shot: a frame, a strip and a slice over time, before and after."""
+    with _explained():
+        from manifests import read
+        from tasks.look import layers_to_show, looked_at, shot_so_far
+
+        reel, here = read(manifest), _lab(lab, vault, Path("restored"), device, workers)
+        seen = shot_so_far(reel, shot, here)
+        with shown_progress(errors):
+            for name, layers in layers_to_show(reel, seen, tuple(layer or ())).items():
+                for path in looked_at(seen, layers, out, here, name=name):
+                    console.print(path, soft_wrap=True)
 
 
 @app.command()
@@ -266,6 +293,7 @@ def _explained() -> Iterator[None]:
     from manifests import ManifestError
     from tasks.cost import OverBudget
     from tasks.lease import Busy
+    from tasks.look import NotThere
     from tasks.media import MediaError
 
     exits: dict[type[BaseException], Exit] = {
@@ -273,6 +301,7 @@ def _explained() -> Iterator[None]:
         MediaError: Exit.SCAN,
         OverBudget: Exit.BUDGET,
         Busy: Exit.BUSY,
+        NotThere: Exit.FAILED,
     }
     try:
         yield

@@ -2,26 +2,25 @@
 
 from collections.abc import Iterator
 
-import cv2
-import numpy as np
 from prefect import runtime
 from pydantic import BaseModel, ConfigDict
 
 from restorers.clip import Clip
-from restorers.colorspace import Space
 from restorers.metrics.measures import Measures
 from restorers.metrics.measures import measure as measured_frames
 from tasks.checkpoint import Piece, checkpointed, lab_task, state
+from tasks.evidence import evidence
 from tasks.footage import footage
 from tasks.lab import Lab
 from tasks.media.playback import clips
+from tasks.pictures import Slice, codes, jpeg, reduced, steep_band
 from tasks.progress import tell
 from tasks.quality import Quality, quality
 from tasks.render import Rendered
 from tasks.shot import Shot
 from tasks.store import Artifact
 
-REVISION = 1
+REVISION = 2
 PICTURE_WIDTH = 960  # px, of the report's pictures
 
 
@@ -40,6 +39,10 @@ class Measured(BaseModel):
     def quality(self, lab: Lab) -> Quality:
         """VMAF and LPIPS, or why they are not there."""
         return Quality.model_validate_json(lab.store.path(self.outputs["quality"]).read_bytes())
+
+    def picture(self, name: str, lab: Lab) -> bytes:
+        """A picture of the shot, the bytes of a JPEG file: `before`, `after`, `slice-before` ..., see `evidence`."""
+        return lab.store.path(self.outputs[name]).read_bytes()
 
 
 def _run_name() -> str:
@@ -63,15 +66,22 @@ def measure(rendered: Rendered, lab: Lab) -> Measured:
 
     def make(_: frozenset[str]) -> dict[str, dict[str, bytes]]:
         scan = footage((shot.model_copy(update={"layers": ()}),), lab)
-        measures = measured_frames(_told(scan.frames(), shot), _delivered(rendered, lab))
         number = middle(shot)
+        found = scan.clip(number, number + 1)
+        band = steep_band(found)
+        slices = {side: Slice(band, shot.stop - shot.first) for side in ("before", "after")}
+        measures = measured_frames(
+            _sliced(_told(scan.frames(), shot), slices["before"]), _sliced(_delivered(rendered, lab), slices["after"])
+        )
         after = next(clip for clip in _delivered(rendered, lab) if clip.first == number)
-        pictures = {"before": scan.clip(number, number + 1), "after": after}
+        pictures = {"before": found, "after": after}
         return {
             "shot": {
                 "measures": measures.model_dump_json().encode(),
                 "quality": quality(scan.frames(), _delivered(rendered, lab), lab).model_dump_json().encode(),
-                **{name: jpeg(clip) for name, clip in pictures.items()},
+                **{name: jpeg(reduced(codes(clip), PICTURE_WIDTH)) for name, clip in pictures.items()},
+                **{f"slice-{side}": jpeg(taken.codes, quality=88, fine_color=True) for side, taken in slices.items()},
+                **evidence(shot, lab),
             }
         }
 
@@ -85,25 +95,18 @@ def middle(shot: Shot) -> int:
     return (shot.first + shot.stop) // 2
 
 
-def jpeg(clip: Clip, *, width: int = PICTURE_WIDTH) -> bytes:
-    """The first frame of a clip as a JPEG for people."""
-    picture = clip.between(clip.first, clip.first + 1).in_space(Space.SRGB).frames[0].clamp(0, 1)
-    codes = np.ascontiguousarray(np.rint(picture.permute(1, 2, 0).cpu().numpy() * 255).astype(np.uint8)[:, :, ::-1])
-    if codes.shape[1] > width:
-        height = round(codes.shape[0] * width / codes.shape[1])
-        codes = cv2.resize(codes, (width, height), interpolation=cv2.INTER_AREA)
-    written, data = cv2.imencode(".jpg", codes, [cv2.IMWRITE_JPEG_QUALITY, 92])
-    if not written:
-        raise RuntimeError(f"frame {clip.first} could not be encoded as JPEG")
-    return data.tobytes()
-
-
 def _delivered(rendered: Rendered, lab: Lab) -> Iterator[Clip]:
     masters = rendered.of("ffv1")
     if not masters:
         yield from footage((rendered.shot,), lab).frames()
     for segment in masters:
         yield from clips(lab.store.path(segment.outputs["segment"]), rendered.shot.scan.space, segment.first)
+
+
+def _sliced(clips: Iterator[Clip], taken: Slice) -> Iterator[Clip]:
+    for clip in clips:
+        taken.add(clip)
+        yield clip
 
 
 def _told(clips: Iterator[Clip], shot: Shot) -> Iterator[Clip]:

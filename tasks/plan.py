@@ -70,6 +70,13 @@ def planned(reel: Reel, lab: Lab) -> list[Step]:
     return steps
 
 
+def layered(reel: Reel, shots: tuple[Shot, ...], lab: Lab) -> tuple[Shot, ...]:
+    """The shots with a layer for each treatment of their reel; layers that the lab has not made have no outputs."""
+    for treatment in reel.treatments:
+        shots = laid(shots, [_layer(group, treatment, lab) for group in groups(shots, treatment)])
+    return shots
+
+
 def _layer(shots: tuple[Shot, ...], restorer: Restorer, lab: Lab) -> Layer:
     recipe_key = key(examination(shots, restorer, lab))
     record = lab.store.recall(recipe_key)

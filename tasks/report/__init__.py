@@ -5,10 +5,12 @@ from tasks.report.content import (
     DeliveryRow,
     Fact,
     Finding,
+    Mend,
     ReportContent,
     ShotSheet,
     TreatmentSheet,
 )
+from tasks.report.layers import LayerSheet
 from tasks.report.page import report_page
 
 __all__ = [
@@ -16,6 +18,8 @@ __all__ = [
     "DeliveryRow",
     "Fact",
     "Finding",
+    "LayerSheet",
+    "Mend",
     "ReportContent",
     "ShotSheet",
     "TreatmentSheet",

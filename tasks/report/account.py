@@ -8,9 +8,12 @@ from importlib.metadata import version
 import torch
 
 from manifests.reel import Reel
-from restorers.repair import Mending
+from restorers.deflicker import Evening
+from restorers.repair import Blemish, Mending
 from restorers.restorer import Restorer
+from restorers.steadying import Steadying
 from tasks.cost import bill
+from tasks.evidence import largest_mends, mend_names, mesh_name
 from tasks.footage import remedy
 from tasks.lab import Lab
 from tasks.measure import Measured, middle
@@ -21,13 +24,18 @@ from tasks.report.content import (
     DeliveryRow,
     Fact,
     Finding,
+    Mend,
     ReportContent,
     ShotSheet,
     TreatmentSheet,
 )
+from tasks.report.evenness import evenness
+from tasks.report.layers import LayerSheet
+from tasks.report.steadiness import steadiness, telling_frames
 from tasks.shot import Shot
 
 LISTED = 200
+SHOWN = 24
 LIBRARIES = ("reelwright", "torch", "opencv-contrib-python", "numpy", "prefect", "openimageio", "av", "colour-science")
 
 
@@ -47,6 +55,7 @@ def account(
         deliveries=tuple(files),
         bill=bill(lab.ledger.read(), shots[0].scan.fps, reel=reel.id),
         environment=environment(lab),
+        mends=_mends(measured, lab),
     )
 
 
@@ -72,11 +81,13 @@ def _sheet(rendered: Rendered, measured: Measured, lab: Lab) -> ShotSheet:
         first=shot.first,
         last=shot.stop - 1,
         pictured=middle(shot),
-        before=lab.store.path(measured.outputs["before"]).read_bytes(),
-        after=lab.store.path(measured.outputs["after"]).read_bytes(),
+        before=measured.picture("before", lab),
+        after=measured.picture("after", lab),
         measures=measured.measures(lab),
         quality=measured.quality(lab),
         shares={name: sum(facts.shares[name] * facts.frames for facts in masters) / frames for name in names},
+        slices=(measured.picture("slice-before", lab), measured.picture("slice-after", lab)),
+        layers=_layers(shot, measured, lab),
     )
 
 
@@ -88,23 +99,47 @@ def _treatment(place: int, restorer: Restorer, shots: Sequence[Shot]) -> Treatme
     return TreatmentSheet(restorer=restorer, findings=findings)
 
 
-def _blemishes(shot: Shot, lab: Lab) -> list[BlemishRow]:
-    rows = []
-    for layer in shot.layers:
+def _layers(shot: Shot, measured: Measured, lab: Lab) -> tuple[LayerSheet, ...]:
+    sheets = []
+    for place, layer in enumerate(shot.layers):
         found = remedy(layer, lab)
-        if isinstance(found, Mending):
-            rows += [
-                BlemishRow(
-                    id=blemish.id,
-                    kind=blemish.kind,
-                    shot=shot.index,
-                    frame=blemish.frame,
-                    box=blemish.box,
-                    action=blemish.action,
-                    reason=blemish.reason,
-                    donor=blemish.donor,
-                    area=blemish.area,
-                )
-                for blemish in found.blemishes
-            ]
-    return rows
+        if isinstance(found, Steadying):
+            pictures = {n: measured.picture(mesh_name(place, n), lab) for n in telling_frames(found)}
+            sheets.append(steadiness(found, measured.measures(lab), pictures))
+        if isinstance(found, Evening):
+            sheets.append(evenness(found, (shot.scan.height, shot.scan.width)))
+    return tuple(sheets)
+
+
+def _mendings(shot: Shot, lab: Lab) -> list[Mending]:
+    return [found for layer in shot.layers if isinstance(found := remedy(layer, lab), Mending)]
+
+
+def _blemishes(shot: Shot, lab: Lab) -> list[BlemishRow]:
+    return [_row(blemish, shot) for found in _mendings(shot, lab) for blemish in found.blemishes]
+
+
+def _mends(measured: Sequence[Measured], lab: Lab) -> tuple[Mend, ...]:
+    """The largest mends of the reel, largest first."""
+    largest = [
+        (blemish, each) for each in measured for found in _mendings(each.shot, lab) for blemish in largest_mends(found)
+    ]
+    largest.sort(key=lambda one: (-one[0].area, one[0].frame, one[0].id))
+    return tuple(
+        Mend(_row(blemish, each.shot), *(each.picture(name, lab) for name in mend_names(blemish)))
+        for blemish, each in largest[:SHOWN]
+    )
+
+
+def _row(blemish: Blemish, shot: Shot) -> BlemishRow:
+    return BlemishRow(
+        id=blemish.id,
+        kind=blemish.kind,
+        shot=shot.index,
+        frame=blemish.frame,
+        box=blemish.box,
+        action=blemish.action,
+        reason=blemish.reason,
+        donor=blemish.donor,
+        area=blemish.area,
+    )

@@ -1,20 +1,14 @@
 """What a reel's report tells: plain values, filled in by whoever knows them."""
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
 
 from manifests.reel import Reel
 from restorers.metrics.measures import Measures
 from restorers.restorer import Restorer
 from tasks.cost import Bill
 from tasks.quality import Quality
+from tasks.report.layers import LayerSheet, Picture
 from tasks.shot import ScanFacts
-
-Picture: TypeAlias = NDArray[np.uint8] | bytes
-"""A picture for people: sRGB codes `(H, W, 3)`, red first, or the bytes of a JPEG or PNG file."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +41,8 @@ class ShotSheet:
         measures: before against after.
         quality: VMAF and LPIPS, or why they are absent.
         shares: share of its pixels of each origin, by lower-case name, together 1; empty if nobody counted.
+        slices: one column of the frame over time, a pixel a frame, before and after.
+        layers: what the layers did that can be shown, lowest first.
     """
 
     index: int
@@ -58,9 +54,11 @@ class ShotSheet:
     measures: Measures
     quality: Quality
     shares: dict[str, float]
+    slices: tuple[Picture, Picture] | None = None
+    layers: tuple[LayerSheet, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class BlemishRow:
     """One blemish and what was done about it.
 
@@ -74,7 +72,6 @@ class BlemishRow:
         reason: why it was left, if it was.
         donor: frames from here to the one it was borrowed from; 0 for none.
         area: pixels replaced.
-        thumbnail: the place as found, if there is one.
     """
 
     id: str
@@ -86,7 +83,15 @@ class BlemishRow:
     reason: str = ""
     donor: int = 0
     area: int = 0
-    thumbnail: Picture | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Mend:
+    """One of the largest mends, shown as found and mended."""
+
+    blemish: BlemishRow
+    found: Picture
+    mended: Picture
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,7 @@ class ReportContent:
         treatments: in the order of work.
         blemishes: those to be listed; fewer than `blemish_count` where there are too many for a page.
         blemish_count: how many there are.
+        mends: those that are shown, largest first.
         deliveries: the files.
         bill: what it cost; None where the ledger is not at hand.
         environment: versions and machine.
@@ -134,6 +140,7 @@ class ReportContent:
     deliveries: tuple[DeliveryRow, ...]
     bill: Bill | None
     environment: tuple[Fact, ...]
+    mends: tuple[Mend, ...] = ()
     elsewhere: str = field(default="the folder layers")
 
     @property

@@ -6,15 +6,15 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import jinja2
-import numpy as np
 from markupsafe import Markup
 
 from restorers.restorer import Restorer
-from tasks.report.content import Picture, ReportContent, ShotSheet
+from tasks.report.charts import frame_labels
+from tasks.report.content import ReportContent, ShotSheet
+from tasks.report.pictures import room, uri
 from tasks.report.plots import by_frequency, over_time
-from tasks.report.summary import comparisons, total_shares, weighted
+from tasks.report.summary import comparisons, gist, total_shares, weighted
 
 ORIGINS = {
     "untouched": "the scan's own codes",
@@ -25,6 +25,7 @@ ORIGINS = {
     "interpolated": "filled in from around it",
     "generated": "made by a model",
 }
+UNFOLDED = 12  # shots; of a reel that has more, each is folded
 DELIVERIES = {
     "ffv1": "Restored master",
     "origin": "Map of origins",
@@ -60,7 +61,7 @@ def report_page(content: ReportContent) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(figure=_figure, percent=_percent, size=_size, uri=_uri, count=_count, duration=_duration)
+    environment.filters.update(figure=_figure, percent=_percent, size=_size, uri=uri, count=_count, duration=_duration)
     frequency = by_frequency(content.shots)
     return environment.get_template("page.html").render(
         content=content,
@@ -71,6 +72,10 @@ def report_page(content: ReportContent) -> str:
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         comparisons=comparisons(content.shots),
         shot_comparisons=lambda shot: comparisons((shot,)),
+        frame_labels=lambda shot: frame_labels(shot.first, shot.last - shot.first + 1),
+        gist=lambda shot: gist(comparisons((shot,))),
+        room=room(len(content.shots)),
+        folded=len(content.shots) > UNFOLDED,
         nearness=_nearness(content.shots),
         shares=total_shares(content.shots),
         origins=ORIGINS,
@@ -170,16 +175,3 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def _uri(picture: Picture) -> str:
-    if isinstance(picture, bytes):
-        kinds = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
-        kind = next((kind for magic, kind in kinds.items() if picture.startswith(magic)), None)
-        if kind is None:
-            raise ValueError("a report shows JPEG and PNG files, and these bytes are neither")
-        return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
-    written, data = cv2.imencode(".jpg", np.ascontiguousarray(picture[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 92])
-    if not written:
-        raise ValueError(f"a picture {picture.shape} cannot be written as JPEG")
-    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"

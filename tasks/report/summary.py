@@ -62,6 +62,12 @@ def comparisons(shots: Sequence[ShotSheet]) -> tuple[Comparison, ...]:
     return tuple(_compared(measure, shots) for measure in _MEASURES)
 
 
+def gist(rows: Sequence[Comparison]) -> str:
+    """What got better and what worse, in one line."""
+    told = [f"{row.name.lower()} {row.words}" for row in rows if row.verdict != "neutral"]
+    return "; ".join(told) or "as found in every measure"
+
+
 def weighted(shots: Sequence[ShotSheet], read: Callable[[ShotSheet], float | None]) -> float | None:
     """Mean over the frames of the shots that have a value; None where none has."""
     pairs = [(value, shot.measures.frames) for shot in shots if (value := read(shot)) is not None]

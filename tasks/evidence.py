@@ -1,0 +1,84 @@
+"""Pictures that let the report show what single layers did: frames they moved, and the largest mends."""
+
+from collections import defaultdict
+from dataclasses import replace
+
+from restorers.clip import Clip
+from restorers.render import Footage
+from restorers.repair import Blemish, Mending
+from restorers.restorer import Bench
+from restorers.steadying import Steadying
+from tasks.footage import footage, remedy
+from tasks.lab import Lab
+from tasks.pictures import codes, jpeg, reduced
+from tasks.report.steadiness import telling_frames
+from tasks.shot import Shot
+
+MESH_WIDTH = 480  # px
+MENDS = 6  # of a shot
+CROP_SHARE = 4  # of a frame's height: the most that is shown around a mend
+LEAST_CROP = 48  # px
+CROP_WIDTH = 96  # px
+
+
+def evidence(shot: Shot, lab: Lab) -> dict[str, bytes]:
+    """Pictures of a shot's layers as JPEG files, by name.
+
+    `mesh-<place of the layer>-<frame>` is a frame as a stabilization layer found it, `mend-<id>-found` and `-mended`
+    the place of one of the largest mends.
+    """
+    files: dict[str, bytes] = {}
+    for place, layer in enumerate(shot.layers):
+        found = remedy(layer, lab)
+        beneath = footage((shot.model_copy(update={"layers": shot.layers[:place]}),), lab, space=found.space)
+        if isinstance(found, Steadying):
+            files |= {mesh_name(place, number): _frame(beneath, number) for number in telling_frames(found)}
+        if isinstance(found, Mending):
+            files |= _mends(found, beneath, lab.bench)
+    return files
+
+
+def mesh_name(place: int, number: int) -> str:
+    """Name of the picture of a frame as the layer at a place in the stack found it."""
+    return f"mesh-{place}-{number}"
+
+
+def mend_names(blemish: Blemish) -> tuple[str, str]:
+    """Names of the pictures of a blemish as found, and mended."""
+    return f"mend-{blemish.id}-found", f"mend-{blemish.id}-mended"
+
+
+def largest_mends(found: Mending) -> tuple[Blemish, ...]:
+    """The mends of a shot that are shown: those that replaced most pixels, largest first."""
+    mended = [blemish for blemish in found.blemishes if blemish.action != "left"]
+    return tuple(sorted(mended, key=lambda blemish: (-blemish.area, blemish.frame, blemish.id))[:MENDS])
+
+
+def _frame(beneath: Footage, number: int) -> bytes:
+    return jpeg(reduced(codes(beneath.clip(number, number + 1)), MESH_WIDTH), quality=80)
+
+
+def _mends(found: Mending, beneath: Footage, bench: Bench) -> dict[str, bytes]:
+    by_frame: dict[int, list[Blemish]] = defaultdict(list)
+    for blemish in largest_mends(found):
+        by_frame[blemish.frame].append(blemish)
+    files = {}
+    for number, blemishes in by_frame.items():
+        before = beneath.clip(number, number + 1)
+        after = found.apply(before, bench)
+        for blemish in blemishes:
+            for name, clip in zip(mend_names(blemish), (before, after), strict=True):
+                files[name] = jpeg(reduced(codes(_around(blemish, clip)), CROP_WIDTH), quality=85)
+    return files
+
+
+def _around(blemish: Blemish, clip: Clip) -> Clip:
+    """The place of a blemish with as much around it, a square within the frame."""
+    height, width = clip.size
+    top, left, bottom, right = blemish.box
+    side = min(max(2 * (bottom - top), 2 * (right - left), LEAST_CROP), max(height // CROP_SHARE, LEAST_CROP))
+    side = min(side, height, width)
+    y = min(max((top + bottom - side) // 2, 0), height - side)
+    x = min(max((left + right - side) // 2, 0), width - side)
+    cut = (slice(y, y + side), slice(x, x + side))
+    return replace(clip, frames=clip.frames[:, :, *cut], origin=clip.origin[:, *cut])
