@@ -33,7 +33,7 @@ FOUND_SHARE = 0.5
 LEAST_LIKENESS, BETTER_BY = 0.4, 0.1
 LEAST_LENGTH = 6
 SPREADS = 6.0
-SLACK_SPREADS = 3.0
+SLACK_SPREADS = 1.5
 LEAST_SPREAD_PX = 0.1
 LEAST_SHARE = 0.006
 PACE = 4
@@ -161,9 +161,10 @@ def _largest(shifts: Floats, lines: int, refused: set[int]) -> _Run | None:
         edges = {edge for edge in (run.first - 1, run.stop - 1) if 0 <= edge < len(steps)}
         still = QUIET_SHARE * size[t] + slack
         around = {u for e in edges for u in range(max(e - AROUND, 0), min(e + AROUND + 1, len(steps)))} - edges
+        beside = steps[sorted(around)]
+        quiet = np.hypot(*(beside - np.median(beside, axis=0)).T).max() < still
         at_end = len(edges) == 1 and run.stop - run.first == 1
-        upright = abs(run.far[1]) >= abs(run.far[0])
-        if all(size[u] < still for u in around) and (upright or not at_end):
+        if quiet and (not at_end or abs(run.far[1]) >= abs(run.far[0])):
             return run
         refused.add(int(t))
     return None
@@ -176,12 +177,13 @@ def _others(steps: Floats, t: int) -> Floats:
 
 def _run(shifts: Floats, pace: Floats, breaks: Floats, t: int, slack: float) -> _Run:
     """The frames that a break begins or ends: to where it is undone, else to the nearer end of the shot."""
-    undone = np.hypot(*(breaks + breaks[t]).T) < QUIET_SHARE * np.hypot(*breaks[t]) + slack
+    size = np.hypot(*breaks[t])
+    undone = (np.hypot(*(breaks + breaks[t]).T) < QUIET_SHARE * size + slack) & (np.hypot(*breaks.T) > size / 2)
     partners = np.flatnonzero(undone)
     if len(partners):
         other = int(partners[np.argmin(np.abs(partners - t))])
         first, stop = min(t, other) + 1, max(t, other) + 1
-    elif t + 1 <= len(shifts) / 2:
+    elif t + 1 < len(shifts) / 2:
         first, stop = 0, t + 1
     else:
         first, stop = t + 1, len(shifts)

@@ -78,5 +78,5 @@ def jumping(
         frame = scenes._photographed(behind, moving, (u, np.clip(v, 0, height - 1)), path, t=t, share=0.05)
         line = ((v < -0.5) | (v > height - 0.5))[..., None]
         frames.append(scenes._worn(np.where(line, np.float32(0.02), frame), random, grain, dust))
-    light = torch.from_numpy(np.stack(frames).transpose(0, 3, 1, 2).astype(np.float32)) ** 2.4
+    light = torch.from_numpy(np.ascontiguousarray(np.stack(frames).transpose(0, 3, 1, 2), np.float32)) ** 2.4
     return Jumping(density(light), places)

@@ -87,7 +87,7 @@ def scanned(overscan: Overscan, length: int, size: tuple[int, int], *, seed: int
         x, y = _on_film(size, shift[index], matrix)
         frame = _film(overscan, (x, y), size, camera[index] - woven[index], random)
         frames.append(_worn(frame, overscan, random))
-    light = np.stack(frames).transpose(0, 3, 1, 2) ** 2.4
+    light = np.ascontiguousarray(np.stack(frames).transpose(0, 3, 1, 2)) ** 2.4
     gain = 1 + overscan.flicker * random.normal(size=(length, 1, 1, 1))
     return Scanned(density(torch.from_numpy(light * gain)).float(), film, woven, camera)
 
