@@ -144,28 +144,29 @@ class Repair(Restorer):
     def examine(self, footage: Footage, bench: Bench) -> Mending:
         """The blemishes of one shot; a shot of fewer than three frames shows none, as nothing can be compared."""
         model = granularity.measured(footage)
-        found: dict[int, list[Found]] = {}
-        exposures: list[list[int]] = []
-        shown: dict[int, Lines] = {}
+        seen = _Seen({}, [], {})
         for numbers, clip in footage.windows(halo=REACH):
-            shelf = Shelf(clip, model)
-            found |= zip(numbers, bench.map(partial(self._dust, shelf), numbers), strict=True)
-            for number in numbers:
-                if not exposures or not shelf.repeats(number - 1, number):
-                    exposures.append([])
-                exposures[-1].append(number)
-            if self.scratches:
-                shown |= zip(numbers, bench.map(shelf.lines, numbers), strict=True)
-        flying = _flying(found, exposures)
-        scratched = scratches(shown)
+            self._look(Shelf(clip, model), numbers, bench, seen)
+        flying = _flying(seen.found, seen.exposures)
+        scratched = scratches(seen.lines)
         mends: list[_Mend] = []
         for numbers, clip in footage.windows(halo=REACH):
-            shelf = Shelf(clip, model, found)
-            suspects = [_Suspect(n, "dust", f, flies=(n, f.box) in flying) for n in numbers for f in found[n]]
+            shelf = Shelf(clip, model, seen.found)
+            suspects = [_Suspect(n, "dust", f, flies=(n, f.box) in flying) for n in numbers for f in seen.found[n]]
             suspects += [_Suspect(n, "scratch", f) for n in numbers for f in shelf.scratches(n, scratched.get(n, ()))]
-            if suspects:
-                mends += bench.map(partial(self._mend, shelf, bench), suspects)
+            mends += bench.map(partial(self._mend, shelf, bench), suspects)
+            del shelf  # or the next window would be opened beside it
         return self._remedy(footage, mends)
+
+    def _look(self, shelf: Shelf, numbers: range, bench: Bench, seen: "_Seen") -> None:
+        """Add what the new frames of a window show."""
+        seen.found.update(zip(numbers, bench.map(partial(self._dust, shelf), numbers), strict=True))
+        for number in numbers:
+            if not seen.exposures or not shelf.repeats(number - 1, number):
+                seen.exposures.append([])
+            seen.exposures[-1].append(number)
+        if self.scratches:
+            seen.lines.update(zip(numbers, bench.map(shelf.lines, numbers), strict=True))
 
     def _dust(self, shelf: Shelf, number: int) -> list[Found]:
         sides = shelf.sides(number)
@@ -215,6 +216,15 @@ class Repair(Restorer):
             values=np.concatenate(values),
             unmet=unmet,
         )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the frames of a shot show, by reel number, and which of them show one exposure."""
+
+    found: dict[int, list[Found]]
+    exposures: list[list[int]]
+    lines: dict[int, Lines]
 
 
 @dataclass(frozen=True)
