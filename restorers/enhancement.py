@@ -1,8 +1,8 @@
 """Enlarge the picture and treat its grain: take off as much as asked, enlarge what is beneath, lay grain again.
 
 Grain is known by its strength at each density (`restorers.granularity`), and its share in every pixel is carried along:
-what fusing with the neighbors and calming took, and what enlarging took, is what is laid again, no more. So pixels that
-could not be calmed keep their own grain and get none on top.
+what fusing with the neighbors took, and what enlarging took, is what is laid again, no more. So pixels that could not
+be calmed keep their own grain and get none on top.
 
 The defaults change nothing. Size and grain are for a person to ask for; a master of the film's own size has the film's
 own grain. In print, grain is enlarged with the picture: it is laid at the size a longer lens would show it.
@@ -16,11 +16,11 @@ from pydantic import Field
 from torch import Tensor
 
 from restorers import granularity
-from restorers.calming import calmed, fused
 from restorers.clip import Clip, Origin
 from restorers.enlarging import enlarged, repeated, share_kept
+from restorers.fusion import REACH, flow_pictures, fused
 from restorers.grain import GrainModel, laid
-from restorers.motion import Picture, luma_for_flow
+from restorers.motion import Picture
 from restorers.render import Footage
 from restorers.restorer import Bench, Remedy, Restorer
 
@@ -40,8 +40,8 @@ class Enlargement(Remedy):
 
     @property
     def halo(self) -> int:  # type: ignore[override]  # depends on a setting
-        """Two neighbors each side where grain is taken off."""
-        return 2 if self.degrain > 0 else 0
+        """Three neighbors each side where grain is taken off."""
+        return REACH if self.degrain > 0 else 0
 
     def apply(self, clip: Clip, bench: Bench) -> Clip:
         """The clip enlarged; the clip itself where there is nothing to do."""
@@ -52,12 +52,16 @@ class Enlargement(Remedy):
         kept = clip.between(first, stop)
         if self.factor == 1 and self.degrain == 0 and self.regrain <= 1:
             return kept if len(kept) < len(clip) else clip
-        pictures = {n: luma_for_flow(clip[n]) for n in clip.numbers} if self.degrain > 0 else {}
+        pictures = flow_pictures(clip) if self.degrain > 0 else {}
         height, width = clip.size
         frames = clip.frames.new_empty((len(kept), 3, self.factor * height, self.factor * width))
         marks = torch.empty_like(kept.origin)
-        for number, frame, mark in zip(kept.numbers, frames, marks, strict=True):
-            mark.copy_(self._frame(clip, number, pictures, bench, out=frame))
+
+        def lay(number: int) -> None:
+            index = number - first
+            marks[index] = self._frame(clip, number, pictures, bench, out=frames[index])
+
+        bench.map(lay, kept.numbers)
         return Clip(frames, clip.space, first, repeated(torch.maximum(kept.origin, marks), self.factor))
 
     def summary(self) -> str:
@@ -69,8 +73,7 @@ class Enlargement(Remedy):
         """Fill `out` with a frame `(3, factor H, factor W)`; marks `(H, W)` of what was done to its pixels."""
         picture, share = clip[number], torch.ones(clip.size, device=clip.frames.device)
         if self.degrain > 0:
-            picture, share = fused(clip, number, pictures, self.grain, strength=self.degrain)
-            picture, share = calmed(picture, share, self.grain, strength=self.degrain)
+            picture, share, _ = fused(clip, number, pictures, self.grain, strength=self.degrain)
         if self.factor > 1:
             picture = enlarged(picture, self.factor)
             share = share * share_kept(self.grain.autocorrelation, self.factor)
@@ -97,7 +100,7 @@ class Enhancement(Restorer):
         description="grain of the result, in shares of the film's own; what is missing is laid",
     )
 
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
     dense: ClassVar[bool] = True
     remedy: ClassVar[type[Remedy]] = Enlargement
 
