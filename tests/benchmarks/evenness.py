@@ -15,10 +15,10 @@ from tests.benchmarks.footage import restored
 from tests.benchmarks.moves import FAMILIAR, HELD_OUT, Camera, Floats, Wear
 from tests.benchmarks.paths import trend
 from tests.benchmarks.peers import Ffmpeg, Frames
-from tests.benchmarks.readings import Goal, Reading
+from tests.benchmarks.readings import Extent, Goal, Reading
 
 SIZE = (360, 640)
-LENGTH = 96
+LENGTH = 80
 QUICK_FRAMES = 24
 ROWS, COLUMNS = 12, 16
 GRAIN, DUST = 8.0, 8.0
@@ -69,21 +69,21 @@ class Trial:
     seed: int
 
 
-def trials(section: str, *, quick: bool, familiar: bool) -> Iterator[Trial]:
-    """The shots of a section; `familiar` are those to develop on."""
-    films = (FAMILIAR if familiar else HELD_OUT)[: 1 if quick else FILMS]
-    videos = () if quick or familiar or section != "flicker" else VIDEOS
-    length, seed = QUICK_FRAMES if quick else LENGTH, 0 if familiar else 1000
+def trials(section: str, extent: Extent) -> Iterator[Trial]:
+    """The shots of a section."""
+    films = (FAMILIAR if extent.familiar else HELD_OUT)[: 1 if extent.quick else FILMS]
+    videos = () if extent.quick or extent.familiar or section != "flicker" else VIDEOS
+    length, seed = QUICK_FRAMES if extent.quick else LENGTH, 0 if extent.familiar else 1000
     for name, case in CASES[section].items():
-        for index, film in enumerate(films + videos):
+        for index, film in enumerate((videos + films)[: extent.most]):
             yield Trial(name, case, film, case.cameras[index % len(case.cameras)], length, seed + index)
 
 
-def readings(trial: Trial, *, peers: bool) -> list[Reading]:
+def readings(trial: Trial, extent: Extent) -> list[Reading]:
     """What every contender made of the light of a shot."""
     shot = _shot(trial)
     done: dict[str, Frames] = {"as found": shot.found, "reelwright": restored(Deflicker(), shot.found, Bench())}
-    if peers:
+    if extent.peers:
         done |= {name: peer(shot.found) for name, peer in PEERS.items()}
     before = apart(shot.found, shot.even)
     return [

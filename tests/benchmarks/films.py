@@ -8,15 +8,20 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
+from restorers.colorspace import luma
 from restorers.deflicker import Deflicker
-from restorers.metrics.measures import Appearance, measure
+from restorers.metrics.flicker import Exposure
+from restorers.metrics.sharpness import sharpness
+from restorers.metrics.spectrum import Spectra
+from restorers.metrics.weave import PicturePath, weave
 from restorers.restorer import Bench
 from restorers.stabilization import Stabilization
-from tests.benchmarks.footage import decoded, restored
-from tests.benchmarks.moves import FOOTAGE
+from tests.benchmarks.footage import restored
+from tests.benchmarks.moves import FOOTAGE, density_of
 from tests.benchmarks.peers import Ffmpeg, Frames
-from tests.benchmarks.readings import Goal, Reading
+from tests.benchmarks.readings import Extent, Goal, Reading
 from tests.benchmarks.stabilizers import DETECT, TRANSFORM
 
 FILMS: Mapping[str, str] = {
@@ -40,17 +45,23 @@ SLICE_PX = 6  # width of a frame in the picture of a column over time
 SHOWN = ("as found", "reelwright, both", "vidstab 24 and deflicker 10")
 
 
-def trials(section: str, *, quick: bool, familiar: bool) -> Iterator[tuple[str, int | None]]:
-    """The films, and how many of their frames."""
-    for name in CASES[section]:
-        yield name, QUICK_FRAMES if quick else None
+def trials(section: str, extent: Extent) -> Iterator[str]:
+    """The films."""
+    yield from CASES[section]
 
 
-def readings(trial: tuple[str, int | None], *, peers: bool) -> list[Reading]:
-    """How every contender leaves a film."""
-    name, count = trial
-    found = film(name)[:count]
-    return [reading for method, done in treated(found, peers=peers) for reading in _judged(name, method, found, done)]
+def readings(name: str, extent: Extent) -> list[Reading]:
+    """How every contender leaves a film; its pictures are written on the way."""
+    found = film(name)[: QUICK_FRAMES if extent.quick else None]
+    shown: dict[str, Frames] = {}
+    judged: list[Reading] = []
+    for method, done in treated(found, peers=extent.peers):
+        judged += _judged(name, method, done)
+        if method in SHOWN:
+            shown[method] = done
+    if extent.pictures:
+        pictures(FILMS[name], list(shown.values()), extent.pictures)
+    return judged
 
 
 def film(name: str) -> Frames:
@@ -80,16 +91,12 @@ def treated(found: Frames, *, peers: bool) -> Iterator[tuple[str, Frames]]:
         yield "vidstab 24 and deflicker 10", EVENERS["deflicker size=10"](STEADIERS["vidstab smoothing=24"](found))
 
 
-def pictures(name: str, folder: Path, *, count: int | None) -> None:
-    """Write a strip of frames and a column over time, as found and as treated, one under the other."""
-    found = film(name)[:count]
-    done = {method: frames for method, frames in treated(found, peers=True) if method in SHOWN}
-    middle = len(found) // 2
-    strip = [np.concatenate(list(frames[middle : middle + 3]), axis=1) for frames in done.values()]
-    columns = [_column(frames) for frames in done.values()]
-    for kind, rows in (("frames", strip), ("column", columns)):
-        path = folder / f"{FILMS[name]}-{kind}.png"
-        cv2.imwrite(str(path), np.concatenate(rows, axis=0)[..., ::-1])
+def pictures(name: str, done: list[Frames], folder: Path) -> None:
+    """Write three frames in a row, and a column over time, as found and as treated, one under the other."""
+    middle = len(done[0]) // 2
+    strip = [np.concatenate(list(frames[middle : middle + 3]), axis=1) for frames in done]
+    for kind, rows in (("frames", strip), ("column", [_column(frames) for frames in done])):
+        cv2.imwrite(str(folder / f"{name}-{kind}.png"), np.concatenate(rows, axis=0)[..., ::-1])
 
 
 def _column(frames: Frames) -> Frames:
@@ -98,20 +105,24 @@ def _column(frames: Frames) -> Frames:
     return np.concatenate([np.repeat(frame[:, middle : middle + 1], SLICE_PX, axis=1) for frame in frames], axis=1)
 
 
-def _judged(name: str, method: str, found: Frames, done: Frames) -> Iterator[Reading]:
-    seen: Appearance = measure([decoded(found)], [decoded(done)]).after
+def _judged(name: str, method: str, done: Frames) -> Iterator[Reading]:
+    path, exposure, spectra = PicturePath(), Exposure(), Spectra()
+    for frame in done:
+        gray = np.ascontiguousarray(luma(torch.from_numpy(density_of(frame)).permute(2, 0, 1))[0].numpy())
+        shift = path.add(gray)
+        exposure.add(gray, shift)
+        spectra.add(gray, shift)
+    x, y = weave(path.path) or (None, None)
+    light, fine = exposure.flicker, spectra.radial
     values = {
-        ("weave x", "px"): seen.weave_x,
-        ("weave y", "px"): seen.weave_y,
-        ("sharpness", ""): seen.sharpness,
+        ("weave x", "px"): x,
+        ("weave y", "px"): y,
+        ("flicker step", "D"): light and light.step,
+        ("flicker fast", "D"): light and light.fast,
+        ("flicker slow", "D"): light and light.slow,
+        ("flicker uneven", "D"): light and light.uneven,
+        ("sharpness", ""): fine and sharpness(fine.picture),
     }
-    if seen.flicker:
-        values |= {
-            ("flicker step", "D"): seen.flicker.step,
-            ("flicker fast", "D"): seen.flicker.fast,
-            ("flicker slow", "D"): seen.flicker.slow,
-            ("flicker uneven", "D"): seen.flicker.uneven,
-        }
     for (metric, unit), value in values.items():
         if value is not None:
             yield Reading(name, name, method, metric, value, unit, higher_is_better=metric == "sharpness")

@@ -3,11 +3,30 @@
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from tests.benchmarks.result import Row
 
 DIGITS = {"D": 4, "cycles/px": 3, "px": 3, "": 3}
+
+
+class Extent(NamedTuple):
+    """How much of the benchmark is run.
+
+    Attributes:
+        quick: a short shot a case.
+        familiar: the photographs to develop on, not those reported.
+        most: shots a case; None is all of them.
+        peers: whether they take part.
+        pictures: folder for pictures of the films; None makes none.
+    """
+
+    quick: bool = False
+    familiar: bool = False
+    most: int | None = None
+    peers: bool = True
+    pictures: Path | None = None
 
 
 class Goal(NamedTuple):

@@ -10,7 +10,7 @@ from tests.benchmarks import edges, moves, stabilizers
 from tests.benchmarks.moves import FAMILIAR, HELD_OUT, Camera, Film, Take, Wear
 from tests.benchmarks.paths import Applied, errors, places, unsteadiness
 from tests.benchmarks.peers import Frames
-from tests.benchmarks.readings import Goal, Reading
+from tests.benchmarks.readings import Extent, Goal, Reading
 
 WORN = Wear()
 UNSHAKEN = Wear(gate=None)
@@ -28,37 +28,39 @@ class Case:
         length: frames.
         share: of the frame that something moving covers.
         recorded: clean videos in place of photographs.
+        films: how many of them.
     """
 
     camera: str = "still"
     wear: Wear = WORN
-    length: int = 60
+    length: int = 48
     share: float = 0.09
     recorded: tuple[str, ...] = ()
+    films: int = 5
 
 
 MOVING_VIDEO = tuple(name for name in moves.RECORDED if name not in moves.CAMERA_STILL)
 CASES: Mapping[str, Mapping[str, Case]] = {
-    "static": {"static": Case()},
+    "static": {"static": Case(films=8)},
     "grain": {"static, grain 16, 60 dust": Case(wear=Wear(grain=16, dust=60))},
     "object": {"static, object of 30 %": Case(share=0.3)},
     "pan": {"linear pan": Case(camera="pan")},
     "moving": {
-        "accelerating pan": Case(camera="eased", length=96),
-        "zoom": Case(camera="zoom", length=96),
-        "handheld sway": Case(camera="sway", length=96),
+        "accelerating pan": Case(camera="eased", length=80),
+        "zoom": Case(camera="zoom", length=80),
+        "handheld sway": Case(camera="sway", length=80),
     },
     "video": {
         "video, static camera": Case(recorded=moves.CAMERA_STILL),
         "video, moving": Case(recorded=MOVING_VIDEO),
     },
     "steady": {
-        "steady static": Case(wear=UNSHAKEN),
-        "steady pan": Case(camera="pan", wear=UNSHAKEN),
-        "steady video, static": Case(wear=AS_FILMED, recorded=moves.CAMERA_STILL),
-        "steady video, moving": Case(wear=AS_FILMED, recorded=MOVING_VIDEO),
+        "steady static": Case(wear=UNSHAKEN, length=32),
+        "steady pan": Case(camera="pan", wear=UNSHAKEN, length=32),
+        "steady video, static": Case(wear=AS_FILMED, length=32, recorded=moves.CAMERA_STILL),
+        "steady video, moving": Case(wear=AS_FILMED, length=32, recorded=MOVING_VIDEO),
     },
-    "sharpness": {"slanted edges, static": Case(wear=Wear(grain=0, dust=0), length=24)},
+    "sharpness": {"slanted edges, static": Case(wear=Wear(grain=0, dust=0), length=24, films=3)},
 }
 REDUCED = {"all in": "quick", "global part": "whole", "non-rigid part": "bent", "frame to frame": "step"}
 MOVED, SHARE_MOVED, EXACT, LOSS = "path moved", "path moved, of travel", "bit-exact", "MTF50 loss"
@@ -93,22 +95,24 @@ class Trial:
         return moves.photographed(self.film, camera, self.case.length, share=self.case.share, seed=self.seed)
 
 
-def trials(section: str, *, quick: bool, familiar: bool) -> Iterator[Trial]:
-    """The shots of a section; `familiar` are those to develop on."""
+def trials(section: str, extent: Extent) -> Iterator[Trial]:
+    """The shots of a section."""
     for name, case in CASES[section].items():
-        films = case.recorded or (FAMILIAR if familiar else HELD_OUT)
-        for index, film in enumerate(films[:1] if quick else films):
-            shorter = replace(case, length=min(case.length, QUICK_FRAMES)) if quick else case
-            yield Trial(name, shorter, film, (0 if familiar else 1000) + index)
+        films = case.recorded or (FAMILIAR if extent.familiar else HELD_OUT)
+        for index, film in enumerate(films[: 1 if extent.quick else min(extent.most or case.films, case.films)]):
+            shorter = replace(case, length=min(case.length, QUICK_FRAMES)) if extent.quick else case
+            yield Trial(name, shorter, film, (0 if extent.familiar else 1000) + index)
 
 
-def readings(trial: Trial, *, peers: bool) -> list[Reading]:
+def readings(trial: Trial, extent: Extent) -> list[Reading]:
     """What every contender made of a shot."""
     if trial.name in CASES["sharpness"]:
-        return list(_sharpness(trial, peers=peers))
+        return list(_sharpness(trial, peers=extent.peers))
     shot = moves.take(trial.filmed(), trial.case.wear, seed=trial.seed)
     return list(
-        _stillness(trial, shot, peers=peers) if trial.case.wear.gate is None else _steadiness(trial, shot, peers=peers)
+        _stillness(trial, shot, peers=extent.peers)
+        if trial.case.wear.gate is None
+        else _steadiness(trial, shot, peers=extent.peers)
     )
 
 
