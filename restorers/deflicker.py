@@ -6,39 +6,23 @@ lead from one lasting level to another; there the course may turn as sharply as 
 out of the shot's own flicker is left as found.
 """
 
-from itertools import pairwise
-from typing import ClassVar, Literal, NamedTuple, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from restorers import trend
 from restorers.clip import Clip, Origin
 from restorers.light import EVEN, SHADED, Light, Modes, evened, light
 from restorers.render import Footage
 from restorers.restorer import Array, Bench, Remedy, Restorer
+from restorers.scenelight import Event, parted
 
 Floats: TypeAlias = NDArray[np.float64]
 
-ORDER = 2
 LEAST_DENSITY = 0.001
 CERTAINTY = 2.0
-PERIOD_OF_TURNS = 12.0
-PERIOD_INSIDE_CHANGES = 24.0
-PERIOD_AT_THEIR_ENDS = 6.0
-CHANGE_MARGIN = 4
-LEAST_CHANGE = 0.06
-LASTING_SHARE = 0.6
-LASTING_FRAMES = 24
-FEW_FRAMES = 6
-LEAST_CHANGE_AT_AN_END = 0.3
-STEP_SHARE = 0.6
-FLASH_SPREADS = 6.0
-FLASH_DENSITY = 0.1
-FLASH_ROUNDS = 3
-SHORTEST = 8
 
 
 class Evening(Remedy):
@@ -47,6 +31,7 @@ class Evening(Remedy):
     first: int
     even: bool = Field(description="no flicker to be told from grain: frames come back with the very same numbers")
     spatial: bool = Field(description="whether shading was evened too, or only level and contrast")
+    middle: Array = Field(description="(3,) density about which the gain turns, and that level speaks of")
     found: Array = Field(description="(T, 3, K + 1) light found: density of level and shading modes, then gain")
     course: Array = Field(description="(T, 3, K + 1) the part of it that is the scene's")
     correction: Array = Field(description="(T, 3, K + 1) the part of the rest that is taken out")
@@ -62,12 +47,18 @@ class Evening(Remedy):
         """Each pixel toned by a straight line of its own frame, channel and place."""
         if self.even:
             return clip
-        frames, marks = clip.frames.clone(), torch.zeros_like(clip.origin)
-        for index, number in enumerate(clip.numbers):
+        frames, marks = torch.empty_like(clip.frames), torch.zeros_like(clip.origin)
+
+        def lay(number: int) -> None:
+            frame, out = clip[number], frames[number - clip.first]
             change = self.correction[number - self.first]
             if change.any():
-                frames[index] = evened(clip.frames[index], torch.from_numpy(change).to(bench.device), self.modes)
-                marks[index] = Origin.TONED
+                evened(frame, torch.from_numpy(change).to(bench.device), self.middle, self.modes, out)
+                marks[number - clip.first] = Origin.TONED
+            else:
+                out.copy_(frame)
+
+        bench.map(lay, clip.numbers)
         return clip.marked(frames, marks)
 
     def summary(self) -> str:
@@ -92,10 +83,8 @@ class Deflicker(Restorer):
     kind: Literal["deflicker"] = "deflicker"
     strength: float = Field(1.0, ge=0, le=1, description="share of the flicker taken out; 0 leaves the clip as found")
     spatial: bool = Field(True, description="also even out shading that flickers across the frame")
-    window: int = Field(
-        64, ge=12, le=1000, description="frames; light that swings faster is flicker, slower is the scene's"
-    )
 
+    revision: ClassVar[int] = 2
     remedy: ClassVar[type[Remedy]] = Evening
 
     def examine(self, footage: Footage, bench: Bench) -> Evening:
@@ -104,113 +93,44 @@ class Deflicker(Restorer):
         if self.strength == 0 or len(footage) < 2:
             still = np.zeros((len(footage), 3, len(modes) + 1), np.float32)
             return Evening(
-                first=footage.first, even=True, spatial=self.spatial, found=still, course=still, correction=still
+                first=footage.first,
+                even=True,
+                spatial=self.spatial,
+                middle=np.zeros(3, np.float32),
+                found=still,
+                course=still,
+                correction=still,
             )
         found = light(footage, modes, bench)
-        course = _course(found.values, self.window)
-        correction = self.strength * _told(found.values - course.values, found)
-        correction[list(course.flashes)] = 0
+        course, events = _parted(found)
+        correction = self.strength * _told(found.values - course, found)
+        bursts = [event for event in events if event.passes]
         return Evening(
             first=footage.first,
             even=not correction.any(),
             spatial=self.spatial,
+            middle=found.middle.astype(np.float32),
             found=found.values.astype(np.float32),
-            course=course.values.astype(np.float32),
+            course=course.astype(np.float32),
             correction=correction.astype(np.float32),
-            changes=tuple(footage.first + index for index in course.changes),
-            flashes=tuple(footage.first + index for index in course.flashes),
+            changes=tuple(sorted({footage.first + max(event.first, 0) for event in events if not event.passes})),
+            flashes=tuple(sorted({footage.first + t for event in bursts for t in range(event.first, event.stop)})),
         )
 
 
 _GROUPS = (slice(0, 1), slice(1, -1), slice(-1, None))
 
 
-class _Course(NamedTuple):
-    values: Floats
-    changes: tuple[int, ...]
-    flashes: tuple[int, ...]
-
-
-def _course(found: Floats, window: int) -> _Course:
-    """The scene's part of the light `(T, 3, K + 1)`, and where, from the start of the shot, it leaps or flashes."""
-    length = len(found)
-    series = found.reshape(length, -1)
-    if length < SHORTEST:
-        return _Course(np.broadcast_to(np.median(found, axis=0), found.shape), (), ())
-    level = found[:, :, 0].mean(axis=1)
-    flash = np.zeros(length, np.bool_)
-    for _ in range(FLASH_ROUNDS):
-        hold, changes = _hold(_bridged(level, flash), window)
-        trust = np.where(flash, 0.0, 1.0)
-        values = trend.smoothed(series, window, order=ORDER, hold=hold, trust=trust)
-        spread = 1.4826 * np.median(np.abs(series - values), axis=0)
-        held = np.clip(series, values - 4 * spread, values + 4 * spread)
-        values = trend.smoothed(held, window, order=ORDER, hold=hold, trust=trust).reshape(found.shape)
-        flash = _flashing(level - values[:, :, 0].mean(axis=1))
-    return _Course(values, changes, tuple(int(t) for t in np.flatnonzero(flash)))
-
-
-def _flashing(apart: Floats) -> NDArray[np.bool_]:
-    """Frames far out of the flicker of the others, and those about them that are still out of it."""
-    usual = 1.4826 * float(np.median(np.abs(apart)))
-    near = np.abs(apart) > max(FLASH_DENSITY / 4, FLASH_SPREADS / 2 * usual)
-    far = np.abs(apart) > max(FLASH_DENSITY, FLASH_SPREADS * usual)
-    label = np.cumsum(np.diff(near, prepend=False) & near) * near
-    return np.asarray(near & np.isin(label, label[far]))
-
-
-def _bridged(level: Floats, flash: NDArray[np.bool_]) -> Floats:
-    return np.interp(np.arange(len(level)), np.flatnonzero(~flash), level[~flash])
-
-
-def _hold(level: Floats, window: int) -> tuple[Floats, tuple[int, ...]]:
-    """How smooth the course must be at each place, in [0, 1]: less where the light leads to another lasting level."""
-    length = len(level)
-    hold, changes = np.ones(length - ORDER), list[int]()
-    inside_change, at_its_ends = (
-        min((np.sin(np.pi / window) / np.sin(np.pi / period)) ** (2 * ORDER), 1.0)
-        for period in (PERIOD_INSIDE_CHANGES, PERIOD_AT_THEIR_ENDS)
-    )
-    runs = _runs(trend.smoothed(level[:, None], PERIOD_OF_TURNS, order=ORDER)[:, 0])
-    for start, stop in sorted(runs, key=lambda run: -abs(float(level[run[1]] - level[run[0]]))):
-        change = _lasting_change(level, start, stop, changes)
-        if change == 0:
-            continue
-        inside = level[max(start - 1, 0) : stop + 2]
-        leap = int(np.argmax(np.abs(np.diff(inside))))
-        edge = max(start - 1, 0) + leap + 1
-        if abs(inside[leap + 1] - inside[leap]) > STEP_SHARE * abs(change):
-            hold[max(edge - ORDER, 0) : edge] = 0
-        else:
-            hold[max(start - ORDER, 0) : stop + 1] = inside_change
-            for end in (start, stop):
-                hold[max(end - ORDER - CHANGE_MARGIN, 0) : end + 1 + CHANGE_MARGIN] = at_its_ends
-            edge = start
-        changes.append(edge)
-    return hold, tuple(sorted(changes))
-
-
-def _lasting_change(level: Floats, start: int, stop: int, known: list[int]) -> float:
-    """By how much a rise or fall changes the level for good, up to changes known already; 0 where it does not."""
-    since = max([start - LASTING_FRAMES, 0, *(edge for edge in known if edge <= start)])
-    until = min([stop + LASTING_FRAMES, *(edge for edge in known if edge > stop)])
-    lead, trail = level[since : start + 1], level[stop:until]
-    change = float(np.median(trail) - np.median(lead))
-    rise = float(level[stop] - level[start])
-    apart = np.concatenate((lead - np.median(lead), trail - np.median(trail)))
-    unrest = 1.4826 * max(float(np.median(np.abs(apart))), float(np.median(np.abs(np.diff(level)))) / np.sqrt(2))
-    least = max(LEAST_CHANGE, 4 * unrest)
-    if min(len(lead), len(trail)) < FEW_FRAMES:
-        least = max(least, LEAST_CHANGE_AT_AN_END)  # too few frames to see whether it lasts
-    lasting = rise * change > 0 and LASTING_SHARE < abs(change / rise) < 1 / LASTING_SHARE
-    return change if lasting and abs(change) > least else 0.0
-
-
-def _runs(values: Floats) -> list[tuple[int, int]]:
-    """First and last frame of each stretch over which values only rise or only fall."""
-    turns = np.flatnonzero(np.diff(np.sign(np.diff(values)))) + 1
-    bounds = [0, *(int(turn) for turn in turns), len(values) - 1]
-    return [(a, b) for a, b in pairwise(bounds) if b > a]
+def _parted(found: Light) -> tuple[Floats, tuple[Event, ...]]:
+    """The scene's part of the light `(T, 3, K + 1)`, and what happened in it."""
+    groups = [group for group in _GROUPS if found.values[..., group].size]
+    series = [found.values[..., group].reshape(len(found.values), -1) for group in groups]
+    noise = [float(np.sqrt((found.error[:, group] ** 2).mean())) for group in groups]
+    scene, events = parted(series, noise)
+    course = np.empty_like(found.values)
+    for group, part in zip(groups, scene, strict=True):
+        course[..., group] = part.reshape(course[..., group].shape)
+    return course, events
 
 
 def _told(flicker: Floats, found: Light) -> Floats:

@@ -107,12 +107,12 @@ def test_a_fade_to_black_stays_a_fade() -> None:
     assert float((after - lit(fade)).mean(dim=(1, 2, 3)).abs().max()) < 0.02
 
 
-def test_an_explosion_is_left_as_found() -> None:
+def test_an_explosion_keeps_its_light() -> None:
     blast = np.where((TIME >= 20) & (TIME < 24), -0.5, 0.0)
     aged = lit(blast + FAST)
     found, after = treated(aged)
     assert found.flashes == (20, 21, 22, 23)
-    assert torch.equal(after[20:24], aged[20:24])
+    assert float((after[20:24] - aged[20:24]).abs().mean(dim=(1, 2, 3)).max()) < 0.004
     around = np.r_[10:20, 24:34]
     assert flicker_of(after[around], film()[around]) < 0.5 * flicker_of(aged[around], film()[around])
 
@@ -121,7 +121,8 @@ def test_evening_is_the_inverse_of_a_change_of_light() -> None:
     frame = film()[0].double()
     change = torch.zeros(3, len(WARP) + 1, dtype=torch.float64)
     change[:, 0], change[:, -1] = 0.1, 0.2
-    out = evened(frame, change, WARP)
+    out = torch.empty_like(frame)
+    evened(frame, change, np.full(3, 0.7), WARP, out)
     assert torch.allclose(frame, out + 0.1 + 0.2 * ((out + frame) / 2 - 0.7), atol=1e-6)
 
 
