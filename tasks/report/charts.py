@@ -4,7 +4,6 @@ The curves are SVG paths in a plane of 1000 by 100; axis labels are text of the 
 height, so that they stay legible however narrow it is.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, TypeAlias
@@ -16,7 +15,8 @@ Floats: TypeAlias = NDArray[np.float64]
 Role: TypeAlias = Literal["before", "after", "course"]
 
 WIDTH, HEIGHT = 1000, 100
-BUCKETS = 400  # of a longer curve the least and greatest value in each of so many pieces are drawn
+BUCKETS = 500  # of a longer curve the least and greatest value in each of so many pieces are drawn
+MOST_CUTS = 100
 UPRIGHT_TICKS, LEAST_TICKS, LEVEL_TICKS = 3, 3, 5
 NARROWEST_LABEL = 12.0  # percent of the width
 
@@ -49,6 +49,7 @@ class Chart:
         least: the smallest range the axis shows, so that next to nothing looks like it.
         band: lower and upper edge of what cannot be told, `(T,)` each.
         marks: events of the shot.
+        cuts: reel numbers of frames before which there is a cut; no curve runs across.
     """
 
     title: str
@@ -58,6 +59,7 @@ class Chart:
     least: float
     band: tuple[Floats, Floats] | None = None
     marks: tuple[Mark, ...] = ()
+    cuts: tuple[int, ...] = ()
 
     @property
     def words(self) -> str:
@@ -87,7 +89,15 @@ class Chart:
 
     def path(self, line: Line) -> str:
         """A curve as SVG path data."""
-        return _path(self._left(), self._down(line.values))
+        bounds = [0, *(cut - self.first for cut in self.cuts), self.length]
+        left, down = self._left(), self._down(line.values)
+        return "".join(_path(left[a:b], down[a:b], -(-BUCKETS * (b - a) // self.length)) for a, b in pairwise(bounds))
+
+    @property
+    def upright_lines(self) -> str:
+        """The cuts as SVG path data; none where there are too many to be told apart."""
+        shown = self.cuts if len(self.cuts) <= MOST_CUTS else ()
+        return "".join(f"M{(cut - self.first) * WIDTH / self.length:.0f} 0V{HEIGHT}" for cut in shown)
 
     @property
     def band_path(self) -> str:
@@ -152,27 +162,19 @@ def _place(frame: int, first: int, length: int) -> float:
     return 100 * (frame - first + 0.5) / length
 
 
-def _path(left: Floats, down: Floats) -> str:
+def _path(left: Floats, down: Floats, buckets: int) -> str:
     known = np.isfinite(down)
-    edges = np.flatnonzero(np.diff(known, prepend=False, append=False))
-    pieces = []
-    for start, stop in pairwise(edges):
-        if known[start]:
-            x, y = _thinned(left[start:stop], down[start:stop])
-            pieces.append(_points(x, y))
-    return "".join(pieces)
+    edges = np.flatnonzero(np.diff(known, prepend=False, append=False)).tolist()
+    pieces = (_thinned(left[a:b], down[a:b], buckets) for a, b in zip(edges[::2], edges[1::2], strict=True))
+    return "".join(_points(x, y) for x, y in pieces)
 
 
-def _thinned(left: Floats, down: Floats) -> tuple[Floats, Floats]:
-    if len(left) <= 2 * BUCKETS:
+def _thinned(left: Floats, down: Floats, buckets: int) -> tuple[Floats, Floats]:
+    if len(left) <= 2 * buckets:
         return left, down
-    kept = sorted({place for bucket in _buckets(len(left)) for place in _extremes(down, bucket)})
+    bounds = np.linspace(0, len(left), buckets + 1).astype(int).tolist()
+    kept = sorted({place for a, b in pairwise(bounds) for place in _extremes(down, slice(a, b))})
     return left[kept], down[kept]
-
-
-def _buckets(length: int) -> Iterator[slice]:
-    bounds = np.linspace(0, length, BUCKETS + 1).astype(int)
-    return (slice(a, b) for a, b in pairwise(bounds.tolist()))
 
 
 def _extremes(values: Floats, bucket: slice) -> tuple[int, int]:

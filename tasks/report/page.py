@@ -12,8 +12,9 @@ from markupsafe import Markup
 from restorers.restorer import Restorer
 from tasks.report.charts import frame_labels
 from tasks.report.content import ReportContent, ShotSheet
+from tasks.report.overview import over_time
 from tasks.report.pictures import room, uri
-from tasks.report.plots import by_frequency, over_time
+from tasks.report.plots import by_frequency
 from tasks.report.summary import comparisons, gist, total_shares, weighted
 
 ORIGINS = {
@@ -81,8 +82,8 @@ def report_page(content: ReportContent) -> str:
         origins=ORIGINS,
         delivery_names=DELIVERIES,
         treatments=[(sheet, _about(sheet.restorer), settings(sheet.restorer)) for sheet in content.treatments],
-        over_time=Markup(over_time(content.shots)),  # numbers and our own words
-        by_frequency=Markup(frequency) if frequency else None,
+        over_time=over_time(content.shots),
+        by_frequency=Markup(frequency) if frequency else None,  # numbers and our own words
         running=_duration(float(content.frames / content.scan.fps)),
     )
 

@@ -23,7 +23,7 @@ def room(shots: int) -> Room:
         return Room(frame=960, mesh=480)
     if shots <= 250:
         return Room(frame=480, mesh=320)
-    return Room(frame=320, mesh=200)
+    return Room(frame=256, mesh=160)
 
 
 def uri(picture: Picture, width: int | None = None) -> str:
@@ -40,7 +40,7 @@ def uri(picture: Picture, width: int | None = None) -> str:
         if codes is None or codes.shape[1] <= width:
             return uri(picture)
         picture = np.asarray(codes[:, :, ::-1], np.uint8)
-        return uri(jpeg(reduced(picture, width), quality=75))
+        return uri(jpeg(reduced(picture, width), quality=70))
     return uri(jpeg(picture if width is None else reduced(picture, width)))
 
 

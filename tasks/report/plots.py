@@ -1,25 +1,19 @@
-"""Plots of a reel over time as inline SVG that takes its colors from the page, so that it is legible light and dark."""
+"""Plots of a reel by frequency, as inline SVG that takes its colors from the page and is legible light and dark."""
 
 import io
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from matplotlib.typing import RcKeyType
-from numpy.typing import NDArray
 
 from restorers.metrics.measures import Appearance
 from restorers.metrics.spectrum import BIN
-from restorers.metrics.weave import departure
 from tasks.report.content import ShotSheet
-
-_Read: TypeAlias = Callable[[Appearance], NDArray[np.float64]]
 
 # Each stands for a color of the style sheet.
 _INK, _RULE, _BEFORE, _AFTER = "#010101", "#020202", "#030303", "#040404"
@@ -39,19 +33,6 @@ _STYLE: dict[RcKeyType, Any] = {
     "axes.titlelocation": "left",
     "path.simplify_threshold": 0.3,
 }
-
-
-def over_time(shots: Sequence[ShotSheet]) -> str:
-    """Mean density, and where the picture stands against a steady camera's path, frame by frame, as SVG."""
-    with rc_context({**_STYLE, "svg.hashsalt": "over time"}):
-        figure = Figure(figsize=(10.0, 5.6), layout="constrained")
-        FigureCanvasSVG(figure)
-        axes = figure.subplots(3, 1, sharex=True)
-        _drawn(axes[0], shots, lambda a: np.array(a.density), "Mean density (D)")
-        _drawn(axes[1], shots, lambda a: _stand(a)[:, 0], "Off the steady path, sideways (px, right is up)")
-        _drawn(axes[2], shots, lambda a: _stand(a)[:, 1], "Off the steady path, vertically (px, downwards is up)")
-        axes[-1].set_xlabel("Frame of the reel")
-        return _inline(figure, "Mean density and position of the picture over the reel, before and after")
 
 
 def by_frequency(shots: Sequence[ShotSheet]) -> str | None:
@@ -77,23 +58,6 @@ def by_frequency(shots: Sequence[ShotSheet]) -> str | None:
             axis.set_xlabel("Cycles per pixel of the scan")
             axis.minorticks_off()
         return _inline(figure, "Power of picture and grain by frequency, before and after")
-
-
-def _stand(appearance: Appearance) -> NDArray[np.float64]:
-    path = np.stack([appearance.path_x, appearance.path_y], axis=1)
-    return departure(path) if len(path) >= 6 else np.full_like(path, np.nan)
-
-
-def _drawn(axes: Axes, shots: Sequence[ShotSheet], read: _Read, title: str) -> None:
-    for shot in shots:
-        numbers = np.arange(shot.measures.first, shot.measures.first + shot.measures.frames)
-        axes.plot(numbers, read(shot.measures.before), color=_BEFORE)
-        axes.plot(numbers, read(shot.measures.after), color=_AFTER)
-        if shot is not shots[0]:
-            axes.axvline(shot.first - 0.5, color=_RULE, linewidth=0.8)
-    axes.set_title(title)
-    axes.margins(x=0.01)
-    axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
 
 
 def _inline(figure: Figure, label: str) -> str:

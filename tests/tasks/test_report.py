@@ -22,12 +22,16 @@ from tasks.report import (
     DeliveryRow,
     Fact,
     Finding,
+    LayerSheet,
+    Mend,
     ReportContent,
     ShotSheet,
     TreatmentSheet,
     report_page,
 )
-from tasks.report.page import settings
+from tasks.report.charts import Chart, lines
+from tasks.report.layers import Mesh, Shading
+from tasks.report.page import UNFOLDED, settings
 from tasks.report.summary import comparisons, total_shares
 from tasks.shot import ScanFacts
 from tasks.store import Artifact
@@ -306,6 +310,54 @@ def test_origins_that_nobody_counted_are_not_made_up(content: ReportContent) -> 
 
 def test_the_same_reel_gives_the_same_page(content: ReportContent) -> None:
     assert report_page(content) == report_page(content)
+
+
+def test_pictures_and_charts_have_words_for_who_cannot_see_them(content: ReportContent) -> None:
+    page = Page(report_page(layered(content)))
+    assert all("alt" in attributes for tag, attributes in page.tags if tag == "img")
+    drawn = [attributes for _, attributes in page.tags if attributes.get("role") == "img"]
+    assert len([a for a in drawn if (a["aria-label"] or "").startswith("Sideways: as found from")]) == 2
+    assert all(attributes["aria-label"] for attributes in drawn)
+
+
+def test_layers_slices_and_mends_are_told_with_their_frames(content: ReportContent) -> None:
+    html = report_page(layered(content))
+    page = Page(html)
+    assert page.open == []
+    assert "//" not in re.sub(r"base64,[A-Za-z0-9+/=]+", "", html).replace("</", "")
+    for fact in (
+        "Stabilization of shot 2, frame by frame", "static camera; weave 1.31 px", "Worst , frame 104: warped by 1 px",
+        "drawn 20 times as large", "One column of the frame over the shot", "dust-0003", "borrowed from frame 102",
+        "Shading taken out of frame 117",
+    ):  # fmt: skip
+        assert fact in page.words, fact
+    assert report_page(layered(content)) == html
+
+
+def test_of_a_reel_of_many_shots_each_is_folded_and_said_in_a_line(content: ReportContent) -> None:
+    few, many = (
+        replace(content, shots=tuple(replace(shot(n, 100 + 8 * n, 8), shares={}) for n in range(1, count + 1)))
+        for count in (UNFOLDED, UNFOLDED + 1)
+    )
+    assert [a for t, a in Page(report_page(few)).tags if a.get("class") == "shot" and "open" in a]
+    folded = Page(report_page(many))
+    assert not [a for t, a in folded.tags if a.get("class") == "shot" and "open" in a]
+    assert folded.words.count("sideways weave steadier by 92%") == UNFOLDED + 1
+
+
+def layered(content: ReportContent) -> ReportContent:
+    """The same reel with what two layers did in each shot, slices and a mend."""
+    values = np.linspace(-1, 1, 30)
+    chart = Chart("Sideways", "px", 100, lines(before=values, after=0 * values, course=0 * values), 0.4)
+    mesh = Mesh(104, "worst", "warped by 1 px", 20, picture(3), (240, 320), "M0 0 9 9", "M0 0 9 8")
+    field = Shading(117, "up to 0.1 D", picture(5), 0.1, "D")
+    sheets = (
+        LayerSheet("stabilization", "static camera; weave 1.31 px", (chart,), {"before": "as found"}, meshes=(mesh,)),
+        LayerSheet("deflicker", "flicker 0.03 D", (), {}, shading=field),
+        LayerSheet("deflicker", "flicker 0.03 D", (replace(chart, title="Red"),), {}, shading=field),
+    )
+    shots = tuple(replace(s, layers=sheets, slices=(picture(1), picture(2))) for s in content.shots)
+    return replace(content, shots=shots, mends=(Mend(content.blemishes[3], picture(6), picture(7)),))
 
 
 def test_shots_too_short_to_be_measured_are_reported_all_the_same(content: ReportContent) -> None:
