@@ -290,24 +290,31 @@ def _restored(manifest: Path, lab: "Lab", *, logs: bool) -> "Delivered":
 @contextmanager
 def _explained() -> Iterator[None]:
     """Errors that a person can act on become one message and an exit code; the rest keep their traceback."""
+    try:
+        yield
+    except Exception as error:
+        code = next((code for kind, code in _exits().items() if isinstance(error, kind)), None)
+        if code is None:
+            raise
+        errors.print(f"[red]{error}[/red]", highlight=False, markup=True)
+        raise typer.Exit(code) from error
+
+
+def _exits() -> "dict[type[BaseException], Exit]":
+    """What a person can act on; asked for only when something went wrong, as it imports Prefect."""
     from manifests import ManifestError
     from tasks.cost import OverBudget
     from tasks.lease import Busy
     from tasks.look import NotThere
     from tasks.media import MediaError
 
-    exits: dict[type[BaseException], Exit] = {
+    return {
         ManifestError: Exit.MANIFEST,
         MediaError: Exit.SCAN,
         OverBudget: Exit.BUDGET,
         Busy: Exit.BUSY,
         NotThere: Exit.FAILED,
     }
-    try:
-        yield
-    except tuple(exits) as error:
-        errors.print(f"[red]{error}[/red]", highlight=False, markup=True)
-        raise typer.Exit(next(code for kind, code in exits.items() if isinstance(error, kind))) from error
 
 
 def _print_json(value: Any) -> None:

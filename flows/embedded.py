@@ -6,8 +6,10 @@ database; so a small shell waits for the end of a pipe that only this process ho
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
+STARTUP = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 _settled = False
 
 
@@ -16,10 +18,15 @@ def settle(home: Path) -> None:
 
     Args:
         home: folder of its database, where the environment names neither a server nor a home.
+
+    Raises:
+        RuntimeError: Prefect is imported already, and would go by other settings than these.
     """
+    if "prefect" in sys.modules and STARTUP not in os.environ:
+        raise RuntimeError("Prefect was imported before its settings were made: import what needs it later")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")  # 20 s is short on a busy machine
+    os.environ.setdefault(STARTUP, "180")  # 20 s is short on a busy machine
     if "PREFECT_API_URL" not in os.environ:
         named = Path(os.environ.setdefault("PREFECT_HOME", str(home.resolve())))
         named.mkdir(parents=True, exist_ok=True)  # the server does not start without it
