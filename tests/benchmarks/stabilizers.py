@@ -98,7 +98,7 @@ def filtered(found: Frames, passes: tuple[str, ...]) -> Applied:
     matrices: list[Floats] = []
     last = np.array([[1.0, 0, 0], [0, 1, 0]])
     for frame in moved:
-        last = _read_back(frame[1:].astype(np.float64), last)
+        last = read_back(frame[1:].astype(np.float64), last)
         matrices.append(last)
     return matrix_applied(matrices, (height, width))
 
@@ -151,6 +151,28 @@ def matrix_applied(matrices: list[Floats], size: tuple[int, int]) -> Applied:
     return applied
 
 
+def read_back(planes: Plane, start: Floats) -> Floats:
+    """The affine matrix, about the center, along which the chart `(2, H, W)` was fetched."""
+    height, width = planes.shape[1:]
+    rows = np.arange(int(height * EDGE_SHARE), int(height * (1 - EDGE_SHARE)), 3)
+    columns = np.arange(int(width * EDGE_SHARE), int(width * (1 - EDGE_SHARE)), 3)
+    x, y = (axis.ravel() for axis in np.meshgrid(columns - (width - 1) / 2, rows - (height - 1) / 2))
+    seen = planes[:, rows[:, None], columns].reshape(2, -1)
+    basis = np.stack([x, y, np.ones_like(x)], axis=1)
+    found = start.copy()
+    for _ in range(12):
+        for axis in range(2):
+            phase = 2 * np.pi / WAVE_PX * (basis @ found[axis])
+            slope = AMPLITUDE * 2 * np.pi / WAVE_PX * np.cos(phase)
+            miss = seen[axis] - (128 + AMPLITUDE * np.sin(phase))
+            spread = 1.4826 * np.median(np.abs(miss)) + 0.5
+            weights = 1 / (1 + (miss / (3 * spread)) ** 2) ** 2
+            design = basis * slope[:, None]
+            pull = (design * weights[:, None]).T
+            found[axis] += np.linalg.solve(pull @ design + 1e-9 * np.eye(3), pull @ miss)
+    return found
+
+
 def _gray(found: Frames) -> NDArray[np.uint8]:
     return np.stack([np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8) for frame in found])
 
@@ -175,28 +197,6 @@ def _parted(path: Floats, size: tuple[int, int]) -> Floats:
 def _wave(count: int) -> Floats:
     phase = 2 * np.pi * (np.arange(count) - (count - 1) / 2) / WAVE_PX
     return np.round(128 + AMPLITUDE * np.sin(phase))
-
-
-def _read_back(planes: Plane, start: Floats) -> Floats:
-    """The affine matrix, about the center, along which the chart `(2, H, W)` was fetched."""
-    height, width = planes.shape[1:]
-    rows = np.arange(int(height * EDGE_SHARE), int(height * (1 - EDGE_SHARE)), 3)
-    columns = np.arange(int(width * EDGE_SHARE), int(width * (1 - EDGE_SHARE)), 3)
-    x, y = (axis.ravel() for axis in np.meshgrid(columns - (width - 1) / 2, rows - (height - 1) / 2))
-    seen = planes[:, rows[:, None], columns].reshape(2, -1)
-    basis = np.stack([x, y, np.ones_like(x)], axis=1)
-    found = start.copy()
-    for _ in range(12):
-        for axis in range(2):
-            phase = 2 * np.pi / WAVE_PX * (basis @ found[axis])
-            slope = AMPLITUDE * 2 * np.pi / WAVE_PX * np.cos(phase)
-            miss = seen[axis] - (128 + AMPLITUDE * np.sin(phase))
-            spread = 1.4826 * np.median(np.abs(miss)) + 0.5
-            weights = 1 / (1 + (miss / (3 * spread)) ** 2) ** 2
-            design = basis * slope[:, None]
-            pull = (design * weights[:, None]).T
-            found[axis] += np.linalg.solve(pull @ design + 1e-9 * np.eye(3), pull @ miss)
-    return found
 
 
 def _run(planes: NDArray[np.uint8], passes: tuple[str, ...]) -> NDArray[np.uint8]:

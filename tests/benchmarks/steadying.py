@@ -109,11 +109,8 @@ def readings(trial: Trial, extent: Extent) -> list[Reading]:
     if trial.name in CASES["sharpness"]:
         return list(_sharpness(trial, peers=extent.peers))
     shot = moves.take(trial.filmed(), trial.case.wear, seed=trial.seed)
-    return list(
-        _stillness(trial, shot, peers=extent.peers)
-        if trial.case.wear.gate is None
-        else _steadiness(trial, shot, peers=extent.peers)
-    )
+    compared = _stillness if trial.case.wear.gate is None else _steadiness
+    return list(compared(trial, shot, peers=extent.peers))
 
 
 def _steadiness(trial: Trial, shot: Take, *, peers: bool) -> Iterator[Reading]:

@@ -3,16 +3,22 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
+from restorers.clip import Clip
 from restorers.deflicker import Deflicker
 from restorers.restorer import Bench
+from restorers.stabilization import Stabilization
+from tests.benchmarks import edges, evenness, lights, moves, stabilizers
 from tests.benchmarks.footage import coded, decoded, filmed, restored
+from tests.benchmarks.paths import errors, places, trend, unsteadiness
 from tests.benchmarks.peers import Ffmpeg, PeerFailed, temporal_median
 from tests.benchmarks.quality import dirt_rows, fidelity_rows, movement_rows
+from tests.benchmarks.readings import Goal, Reading, rows
 from tests.benchmarks.result import Result, Row, header
 from tests.benchmarks.timing import timed
 
@@ -78,3 +84,127 @@ def test_the_truth_is_perfect_in_every_measure() -> None:
     assert [row.value for row in fidelity_rows("c", "m", shown, shown)] == pytest.approx([71, 1], abs=0.02)
     assert all(row.value < 0.02 for row in movement_rows("c", "m", film, shown, BENCH))
     assert torch.isfinite(film.frames).all()
+
+
+SMALL = (216, 384)
+
+
+def shot(camera: moves.Camera = moves.still, frames: int = 6, *, wear: moves.Wear | None = None) -> moves.Take:
+    film = moves.photographed("coffee.png", camera, frames, size=SMALL, share=0)
+    return moves.take(film, wear or moves.Wear(grain=0, dust=0), seed=3)
+
+
+def undone(found: moves.Take) -> stabilizers.Applied:
+    """The displacement that lays every frame back on the film, found by fixed-point steps."""
+
+    def applied(index: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        s = np.zeros((2, len(x)))
+        for _ in range(8):
+            s = -moves.displacement_at(found.gate, index, found.size, x + s[0], y + s[1])
+        return s
+
+    return applied
+
+
+def test_a_shaken_frame_shows_the_film_where_the_truth_says() -> None:
+    still, shaken = shot(wear=moves.Wear(None, 0, 0)), shot()
+    height, width = SMALL
+    for index in (1, 4):
+        d = shaken.gate.displacement(index, SMALL)
+        x, y = (np.arange(width) + d[0]).astype(np.float32), (np.arange(height)[:, None] + d[1]).astype(np.float32)
+        laid = cv2.remap(still.found[index], x, y, cv2.INTER_CUBIC)
+        apart = [
+            np.abs(laid.astype(float) - frame)[8:-8, 8:-8].mean() for frame in (shaken.found[index], still.found[index])
+        ]
+        assert apart[0] < 0.25 * apart[1]
+
+
+def test_the_truth_on_a_grid_is_the_gate_s() -> None:
+    gate = shot().gate
+    x, y = np.meshgrid(np.arange(0.0, 384, 31), np.arange(0.0, 216, 23))
+    there = moves.displacement_at(gate, 2, SMALL, x.ravel(), y.ravel())
+    field = gate.displacement(2, SMALL)[:, y.astype(int), x.astype(int)].reshape(2, -1)
+    np.testing.assert_allclose(there, field, atol=1e-5)
+
+
+def test_undoing_the_gate_leaves_no_unsteadiness() -> None:
+    found = shot()
+    before, after = unsteadiness(errors(found)), unsteadiness(errors(found, undone(found)))
+    assert 1 < before.quick < 4
+    assert before.quick == pytest.approx(np.hypot(before.whole, before.bent), rel=1e-6)
+    assert max(after) < 1e-4
+
+
+def test_a_course_led_astray_is_no_jitter() -> None:
+    drift = np.linspace(0, 3, 60)[:, None, None] * np.ones((1, 2, 240))
+    found = unsteadiness(drift)
+    assert found.quick < 0.25
+    assert found.slow > 1
+    assert trend(np.ones((9, 2))) == pytest.approx(1)
+
+
+def test_what_a_filter_did_is_read_back_from_its_chart() -> None:
+    found = shot(frames=3).found
+    x, y = places(SMALL)
+    moved = stabilizers.filtered(found, ("pad=iw+8:ih+4:8:4,crop=iw-8:ih-4:0:0",))(1, x, y)
+    np.testing.assert_allclose(moved, np.broadcast_to([[-8.0], [-4.0]], moved.shape), atol=0.02)
+    np.testing.assert_allclose(stabilizers.filtered(found, ("null",))(2, x, y), 0, atol=0.005)
+
+
+def test_a_turned_chart_is_read_back() -> None:
+    turned = np.array([[1.002, -0.01, 12.3], [0.011, 0.998, -7.7]])
+    y, x = (axis.ravel() for axis in np.mgrid[:216, :384])
+    there = turned @ np.stack([x - 191.5, y - 107.5, np.ones(x.size)])
+    chart = np.round(128 + stabilizers.AMPLITUDE * np.sin(2 * np.pi * there / stabilizers.WAVE_PX))
+    found = stabilizers.read_back(chart.reshape(2, 216, 384), np.eye(2, 3))
+    np.testing.assert_allclose(found, turned, atol=0.005)
+
+
+def test_ours_applies_what_its_remedy_says() -> None:
+    remedy, applied = stabilizers.ours(shot(frames=10).found, BENCH, Stabilization(warp=False))
+    x, y = np.meshgrid(np.arange(384) - 191.5, np.arange(216) - 107.5)
+    waves = np.stack([128 + stabilizers.AMPLITUDE * np.sin(2 * np.pi * a / stabilizers.WAVE_PX) for a in (x, y, x)])
+    chart = Clip(torch.from_numpy(waves / 255).float().repeat(10, 1, 1, 1), Stabilization.space, 0)
+    moved = remedy.apply(chart, BENCH).frames[4, :2].double().numpy() * 255
+    read = stabilizers.matrix_applied([stabilizers.read_back(moved, np.eye(2, 3))], SMALL)
+    np.testing.assert_allclose(applied(4, *places(SMALL)), read(0, *places(SMALL)), atol=0.01)
+    assert np.abs(applied(4, *places(SMALL))).max() > 0.1
+
+
+def test_features_follow_a_pan() -> None:
+    found = shot(moves.pan, frames=5, wear=moves.Wear(None, 0, 0))
+    film = moves.pan(5, 384, np.random.default_rng((0, 1)))
+    path = stabilizers.feature_path(found.found)
+    np.testing.assert_allclose(path[:, :2] - path[0, :2], -(film[:, :2] - film[0, :2]), atol=0.2)
+
+
+@pytest.mark.parametrize("blur", [0.6, 1.0])
+def test_an_edge_is_as_sharp_as_its_blur_says(blur: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edges, "BLUR_PX", blur)
+    film = edges.Edged(moves.photographed("coffee.png", moves.still, 2, share=0))
+    found = edges.mtf50(moves.take(film, moves.Wear(grain=0, dust=0), seed=3).found)
+    assert found == pytest.approx(np.sqrt(np.log(2) / 2) / (np.pi * blur), rel=0.02)
+
+
+@pytest.mark.parametrize("name", lights.FLICKERS)
+def test_a_flicker_is_the_only_difference_to_even_light(name: str) -> None:
+    lit = shot(frames=24, wear=moves.Wear(None, 4, 4, lights.FLICKERS[name]))
+    again = shot(frames=24, wear=moves.Wear(None, 4, 4))
+    np.testing.assert_array_equal(lit.even, again.found)
+    assert 0.01 < np.std(evenness.apart(lit.found, lit.even)) < 0.08
+    assert not evenness.apart(lit.even, lit.even).any()
+
+
+def test_the_light_of_the_scene_is_no_flicker_of_the_truth() -> None:
+    film = lights.Lit(moves.photographed("coffee.png", moves.still, 12, size=SMALL), lights.fade_to_black)
+    found = moves.take(film, moves.Wear(None, 0, 0))
+    light = evenness.light(found.found)
+    assert light[-1] < 0.03 < 10 * light[0]
+    np.testing.assert_array_equal(found.found, found.even)
+
+
+def test_rows_hold_the_mean_and_the_worst_shot(capsys: pytest.CaptureFixture[str]) -> None:
+    found = [Reading("c", shot, "m", "kept", value, "%", True) for shot, value in (("a", 90.0), ("b", 98.0))]
+    measured = {row.metric: row.value for row in rows(found, {"kept": Goal(95)})}
+    assert measured == {"kept": 94, "kept, worst shot": 90}
+    assert ">= 95" in capsys.readouterr().out
