@@ -16,8 +16,9 @@ from torch import Tensor
 
 from restorers.clip import Clip
 from restorers.grain import LEVELS, Floats, GrainModel
-from restorers.motion import displacement, flow, luma_for_flow
+from restorers.motion import flow, luma_for_flow
 from restorers.render import Footage
+from restorers.resampling import displacement
 
 BLOCK = 32
 REACH = 12

@@ -1,4 +1,4 @@
-"""How the picture moves from frame to frame, and a frame moved by such a movement.
+"""How the picture moves from frame to frame.
 
 Dense flow by inverse search on small, prefiltered pictures of the frames. The prefilter takes off what is no motion:
 a median for dust, a Gauss filter for grain, and mean and contrast for flicker.
@@ -16,7 +16,6 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -111,59 +110,6 @@ def warped(image: NDArray[np.float32] | Picture, flow: Flow) -> NDArray[np.float
         ),
         np.float32,
     )
-
-
-def displacement(flow: Flow, size: tuple[int, int]) -> Tensor:
-    """A small picture's flow as displacement `(2, H, W)` of a frame of `size` (height, width), in its pixels."""
-    height, width = flow.shape[:2]
-    field = torch.from_numpy(flow).permute(2, 0, 1)
-    if (height, width) != size:
-        field = F.interpolate(field[None], size=size, mode="bilinear", align_corners=False)[0]
-        field = field * field.new_tensor([size[1] / width, size[0] / height]).view(2, 1, 1)
-    return field
-
-
-def resampled(frames: Tensor, displacement: Tensor) -> Tensor:
-    """Frames fetched along a displacement, bicubic: `out(x) = frame(x + displacement(x))`, edge repeated.
-
-    A frame whose displacement is zero everywhere comes back with the very same numbers.
-
-    Args:
-        frames: `(T, C, H, W)`.
-        displacement: `(T, 2, H, W)`, x then y, in pixels.
-    """
-    height, width = frames.shape[-2:]
-    y, x = torch.meshgrid(
-        torch.arange(height, dtype=torch.float32, device=frames.device),
-        torch.arange(width, dtype=torch.float32, device=frames.device),
-        indexing="ij",
-    )
-    out = torch.empty_like(frames)
-    for frame, field, target in zip(frames, displacement, out, strict=True):
-        if not bool(field.any()):
-            target.copy_(frame)
-            continue
-        grid = torch.stack(
-            (
-                (x + field[0]) * (2 / max(width - 1, 1)) - 1,
-                (y + field[1]) * (2 / max(height - 1, 1)) - 1,
-            ),
-            dim=-1,
-        )
-        target.copy_(F.grid_sample(frame[None], grid[None], "bicubic", "border", align_corners=True)[0])
-    return out
-
-
-def outside(displacement: Tensor) -> Tensor:
-    """Pixels whose source lies beyond the frame's edge by more than half a pixel, bool `(..., H, W)`.
-
-    Args:
-        displacement: `(..., 2, H, W)` in pixels.
-    """
-    height, width = displacement.shape[-2:]
-    x = torch.arange(width, dtype=torch.float32, device=displacement.device) + displacement[..., 0, :, :]
-    y = torch.arange(height, dtype=torch.float32, device=displacement.device)[:, None] + displacement[..., 1, :, :]
-    return (x < -0.5) | (y < -0.5) | (x > width - 0.5) | (y > height - 0.5)
 
 
 def global_shift(flow: Flow, weights: Weights | None = None) -> tuple[float, float]:

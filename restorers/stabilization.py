@@ -15,7 +15,7 @@ from restorers import camera, jumps, perforations, warp
 from restorers.path import path_over_median, path_over_neighbors, path_over_pairs
 from restorers.render import Footage
 from restorers.restorer import Bench, Remedy, RestorationError, Restorer
-from restorers.steadying import Steadying
+from restorers.steadying import Steadying, covering_zoom
 from restorers.warp import AFFINE, WARP
 
 STEADY_PX = 0.05
@@ -35,8 +35,15 @@ class Stabilization(Restorer):
         "auto", description="what tells the machine's part: perforations where the scan shows any, or the picture alone"
     )
 
+    borders: Literal["fill", "repeat", "crop"] = Field(
+        "fill",
+        description="what is shown where a frame that is put back has nothing: what up to two neighbors each side show "
+        "there, or the edge repeated where none agrees with the frame; or always the edge repeated; or crop: each shot "
+        "is enlarged just enough that no border is seen, at the size the frames have, for all shots of a reel share it",
+    )
+
     remedy: ClassVar[type[Remedy]] = Steadying
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
 
     def examine(self, footage: Footage, bench: Bench) -> Steadying:
         """The path of the shot and what of it to take out; reads the footage two or three times and a sample.
@@ -76,6 +83,8 @@ class Stabilization(Restorer):
             error=(error * np.sqrt(share)).astype(np.float32),
             agreement=path.agreement.astype(np.float32),
             period=courses.period,
+            borders=self.borders,
+            zoom=covering_zoom(correction, modes, footage.size) if self.borders == "crop" else 1.0,
             reference="the picture" if film is None else film.said,
             jumps=jumped if film is None else jumps.merged(jumped, jumps.found(footage, film.places[:, :, 0])),
         )

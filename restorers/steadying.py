@@ -1,6 +1,6 @@
 """The layer that steadies a shot: where each frame lay, where it is put, and the one resampling that puts it there."""
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -8,13 +8,20 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from restorers import motion, warp
+from restorers import warp
+from restorers.borders import Donor, filled
 from restorers.clip import Clip, Origin
 from restorers.jumps import Jump
+from restorers.movement import Movement, Where, after, zoomed
+from restorers.resampling import moved
 from restorers.restorer import Array, Bench, Remedy, RestorationError
 from restorers.warp import AFFINE, WARP
 
 Floats: TypeAlias = NDArray[np.float64]
+Modes: TypeAlias = tuple[tuple[int, int], ...]
+
+REACH = 2
+MOST_ZOOM = 4.0
 
 
 class Steadying(Remedy):
@@ -33,36 +40,71 @@ class Steadying(Remedy):
     period: float | None = Field(description="frames; slower swings are taken for the camera's; none if it stood still")
     reference: str = Field("the picture", description="what the machine's part was told by")
     jumps: tuple[Jump, ...] = Field((), description="frames that stood far out of their place, and are put back")
+    borders: Literal["fill", "repeat", "crop"] = Field("repeat", description="what is shown where a frame has nothing")
+    zoom: float = Field(1.0, ge=1, description="how much the picture is enlarged so that its borders lie outside")
 
     @property
     def modes(self) -> tuple[tuple[int, int], ...]:
         """The modes the coefficients belong to."""
         return WARP if self.warp else AFFINE
 
+    @property
+    def halo(self) -> int:  # type: ignore[override]  # depends on a setting
+        """Neighbors each side that borders are filled from."""
+        return REACH if self.borders == "fill" and not self.steady else 0
+
+    def where(self, number: int, donor: int | None = None) -> Where:
+        """Where the places of a steadied frame lie in the frame as it was, or in another one, the donor."""
+        coefficients = self.correction[number - self.first].astype(np.float64)
+        if donor is not None:
+            coefficients = coefficients + self.path[donor - self.first] - self.path[number - self.first]
+        return after(placed(coefficients, self.modes, self.size), zoomed(self.size, self.zoom))
+
     def displacement(self, number: int) -> Tensor:
-        """Where the pixels of a steadied frame come from, `(2, H, W)` in pixels; composes with other geometry."""
-        return warp.field(torch.from_numpy(self.correction[number - self.first]), self.size, self.modes)
+        """Where the pixels of a steadied frame come from, `(2, H, W)` in pixels."""
+        return torch.from_numpy(Movement.of(self.where(number), self.size).displacement()).float()
 
     def apply(self, clip: Clip, bench: Bench) -> Clip:
-        """Each frame resampled once; what lies beyond its edge repeats the edge and is marked interpolated.
+        """Each frame resampled once.
+
+        Raises:
+            RestorationError: the clip has another size than the frames examined.
+        """
+        return self.applied(clip, clip.first, clip.stop, bench)
+
+    def applied(self, clip: Clip, first: int, stop: int, bench: Bench) -> Clip:
+        """Only the frames asked for are resampled: of their neighbors, no more than what the borders need.
 
         Raises:
             RestorationError: the clip has another size than the frames examined.
         """
         if self.steady:
-            return clip
+            return clip.between(first, stop)
         if clip.size != self.size:
             raise RestorationError(
                 f"frames {clip.first}-{clip.stop - 1} are {clip.size[1]}x{clip.size[0]}, but the shot was examined for "
                 f"stabilization at {self.size[1]}x{self.size[0]}: put stabilization before what changes the size"
             )
-        frames, marks = torch.empty_like(clip.frames), torch.empty_like(clip.origin)
-        for index, number in enumerate(clip.numbers):
-            field = self.displacement(number).to(bench.device)
-            frames[index] = motion.resampled(clip.frames[index : index + 1], field[None])[0]
-            moved = Origin.RESAMPLED if bool(field.any()) else Origin.UNTOUCHED
-            marks[index] = torch.where(motion.outside(field), int(Origin.INTERPOLATED), int(moved))
-        return clip.marked(frames, marks)
+        kept = clip.between(first, stop)
+        frames, marks = torch.empty_like(kept.frames), torch.empty_like(kept.origin)
+
+        def lay(number: int) -> None:
+            picture, mark = self._steadied(clip, number)
+            frames[number - first] = picture
+            marks[number - first] = torch.from_numpy(mark)
+
+        bench.map(lay, kept.numbers)
+        return kept.marked(frames, marks)
+
+    def _steadied(self, clip: Clip, number: int) -> tuple[Tensor, NDArray[np.uint8]]:
+        """A frame in its place `(3, H, W)`, and what was done to its pixels `(H, W)`."""
+        movement = Movement.of(self.where(number), self.size)
+        picture = moved(clip[number], movement)
+        if movement.still:
+            return picture, np.full(movement.size, Origin.UNTOUCHED, np.uint8)
+        others = sorted((n for n in clip.numbers if 0 < abs(n - number) <= self.halo), key=lambda n: abs(n - number))
+        donors = [Donor(n - number, clip[n], Movement.of(self.where(number, n), self.size)) for n in others]
+        return picture, filled(picture, movement, donors)
 
     def summary(self) -> str:
         """E.g. `static camera; weave 1.31 px, warp 0.42 px, told to within 0.08 px; frame 9 jumps 4 px up (splice)`."""
@@ -71,7 +113,19 @@ class Steadying(Remedy):
         found = f"{camera}; weave {weave:.2f} px, warp {bent:.2f} px, told to within {self.uncertainty:.2f} px"
         found += "" if self.reference == "the picture" else f" by {self.reference}"
         found = "; ".join((found, *(jump.said for jump in self.jumps)))
-        return f"{found}; steady, left as found" if self.steady else found
+        return f"{found}; steady, left as found" if self.steady else f"{found}; {self._border_said}"
+
+    @property
+    def _border_said(self) -> str:
+        farthest = warp.largest(self.correction, self.modes)
+        up_to = f"up to {farthest.max():.1f} px, in frame {self.first + int(farthest.argmax())}"
+        match self.borders:
+            case "fill":
+                return f"borders, {up_to}, filled from up to {REACH} neighbors each side"
+            case "repeat":
+                return f"borders, {up_to}, repeat the edge"
+            case "crop":
+                return f"enlarged by {100 * (self.zoom - 1):.2f} % so that no border is seen"
 
     @property
     def jitter(self) -> Floats:
@@ -82,6 +136,38 @@ class Steadying(Remedy):
     def uncertainty(self) -> float:
         """Root mean square by which a steadied frame may still be out of its place, in pixels."""
         return float(np.sqrt((self.error**2).sum()))
+
+
+def placed(coefficients: Floats, modes: Modes, size: tuple[int, int]) -> Where:
+    """The displacement that coefficients `(2, K)` of modes give a frame of `size` (height, width)."""
+
+    def displacement(y: Floats, x: Floats) -> Floats:
+        return warp.at(coefficients, modes, (y + 0.5) / size[0], (x + 0.5) / size[1])
+
+    return displacement
+
+
+def covering_zoom(corrections: Floats, modes: Modes, size: tuple[int, int]) -> float:
+    """The smallest zoom at which frames moved by corrections `(T, 2, K)` show nothing from beyond their edges."""
+    height, width = size
+    y, x = (np.linspace(0, length - 1, 33) for length in size)
+    rim_y = np.concatenate((0 * y, 0 * y + height - 1, y, y))
+    rim_x = np.concatenate((x, x, 0 * x, 0 * x + width - 1))
+
+    def covers(zoom: float) -> bool:
+        dx, dy = zoomed(size, zoom)(rim_y, rim_x)
+        u, v = rim_x + dx, rim_y + dy
+        shift = warp.at(corrections.reshape(-1, len(modes)), modes, (v + 0.5) / height, (u + 0.5) / width)
+        u, v = u + shift[0::2], v + shift[1::2]
+        return bool(((u >= -0.5) & (u <= width - 0.5) & (v >= -0.5) & (v <= height - 0.5)).all())
+
+    if covers(1.0):
+        return 1.0
+    least, most = 1.0, MOST_ZOOM
+    for _ in range(24):
+        middle = (least + most) / 2
+        least, most = (least, middle) if covers(middle) else (middle, most)
+    return most
 
 
 def _rms(values: Floats) -> float:

@@ -115,6 +115,13 @@ def factors(coefficients: Tensor, size: tuple[int, int], modes: tuple[tuple[int,
     return y.T @ table, x
 
 
+def at(coefficients: Floats, modes: tuple[tuple[int, int], ...], y: Floats, x: Floats) -> Floats:
+    """The sum of the modes, `(C, ...)`, of coefficients `(C, K)` at any places y, x in shares of the frame."""
+    raw = np.asarray(coefficients, np.float64) @ _mixing(modes).T
+    down, across = ([_function(kind, side) for kind in range(4)] for side in (y, x))
+    return np.stack([sum(c * down[p] * across[q] for c, (p, q) in zip(axis, modes, strict=True)) for axis in raw])
+
+
 def largest(coefficients: Floats, modes: tuple[tuple[int, int], ...]) -> Floats:
     """Greatest displacement in pixels anywhere in the frame, `(T,)`, of coefficients `(T, 2, K)`."""
     around = grid((17, 17), modes, step=1).modes

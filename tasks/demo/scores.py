@@ -21,7 +21,8 @@ from restorers.clip import Clip, Origin
 from restorers.colorspace import Space, luma
 from restorers.damage.shaking import cosine_modes
 from restorers.metrics.fidelity import color_difference, decibels, squared_error, ssim
-from restorers.motion import flow, luma_for_flow, resampled, texture
+from restorers.motion import flow, luma_for_flow, texture
+from restorers.resampling import resampled
 from restorers.restorer import Bench
 from tasks.demo.reel import ShotTruth, clean_frames, dirt_masks
 

@@ -1,4 +1,4 @@
-"""Motion: flow finds known movement, resampling moves pixels to the letter."""
+"""Motion: flow finds known movement."""
 
 import cv2
 import numpy as np
@@ -43,11 +43,9 @@ def test_flicker_and_contrast_do_not_change_the_picture_for_flow(photograph: tor
     assert np.abs(plain - flickering).max() <= 1
 
 
-def test_a_large_frame_gets_a_small_picture_and_its_flow_is_scaled_back() -> None:
+def test_a_large_frame_gets_a_small_picture() -> None:
     frame = torch.rand(3, 96, 128, generator=torch.Generator().manual_seed(1))
     assert motion.luma_for_flow(frame, lines=48).shape == (48, 64)
-    flow = np.ones((48, 64, 2), np.float32)
-    assert torch.allclose(motion.displacement(flow, (96, 128)), torch.full((2, 96, 128), 2.0))
 
 
 def test_both_ways_agree_but_where_something_was_hidden(photograph: torch.Tensor) -> None:
@@ -59,33 +57,6 @@ def test_both_ways_agree_but_where_something_was_hidden(photograph: torch.Tensor
     apart = motion.consistency(motion.flow(a, b), motion.flow(b, a))
     assert np.median(apart[:50]) < 0.2
     assert np.median(apart[64:96, 74:84]) > 1
-
-
-def test_no_displacement_returns_the_very_same_numbers(photograph: torch.Tensor) -> None:
-    frames = photograph[None]
-    assert torch.equal(motion.resampled(frames, torch.zeros(1, 2, 120, 160)), frames)
-
-
-def test_a_whole_pixel_of_displacement_fetches_that_pixel(photograph: torch.Tensor) -> None:
-    field = torch.zeros(1, 2, 120, 160)
-    field[:, 0], field[:, 1] = 3, -2
-    moved = motion.resampled(photograph[None], field)[0]
-    assert torch.allclose(moved[:, 2:, :-3], photograph[:, :-2, 3:], atol=2e-4)
-
-
-def test_frames_are_resampled_alike_alone_and_together(photograph: torch.Tensor) -> None:
-    frames = torch.stack((photograph, shifted(photograph, 5, 5), photograph.flip(2)))
-    fields = torch.rand(3, 2, 120, 160, generator=torch.Generator().manual_seed(2))
-    alone = torch.cat([motion.resampled(frames[k : k + 1], fields[k : k + 1]) for k in range(3)])
-    assert torch.equal(motion.resampled(frames, fields), alone)
-
-
-def test_pixels_from_beyond_the_edge_are_told() -> None:
-    field = torch.zeros(2, 20, 30)
-    field[0] = 2
-    beyond = motion.outside(field)
-    assert bool(beyond[:, 28:].all())
-    assert not bool(beyond[:, :28].any())
 
 
 def test_frame_shifts_follow_a_known_weave(photograph: torch.Tensor) -> None:

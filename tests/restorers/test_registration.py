@@ -8,6 +8,7 @@ from skimage import data
 
 from restorers import motion, warp
 from restorers.registration import Reference
+from restorers.resampling import resampled
 
 SIZE = (144, 192)
 
@@ -23,8 +24,8 @@ def moved(frame: torch.Tensor, coefficients: np.ndarray) -> torch.Tensor:
     forward = warp.field(torch.from_numpy(coefficients), SIZE, warp.WARP)
     back = -forward
     for _ in range(5):
-        back = -motion.resampled(forward[None], back[None])[0]
-    return motion.resampled(frame[None], back[None])[0]
+        back = -resampled(forward[None], back[None])[0]
+    return resampled(frame[None], back[None])[0]
 
 
 def test_modes_are_orthonormal_over_the_frame() -> None:

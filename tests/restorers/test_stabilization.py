@@ -10,9 +10,9 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 
 from restorers import motion
-from restorers.clip import Clip, Origin
+from restorers.clip import Clip
 from restorers.colorspace import Space, converted
-from restorers.render import Footage, opened
+from restorers.render import Footage, Span, opened
 from restorers.restorer import Bench, RestorationError
 from restorers.stabilization import Stabilization
 from restorers.steadying import Steadying
@@ -114,20 +114,11 @@ def test_windows_of_any_length_give_the_same_remedy_and_the_same_pixels(monkeypa
     aged = shot().aged
     again = Stabilization().examine(footage_of(aged, first=100), Bench(workers=2))
     assert np.array_equal(again.correction, remedy().correction)
-    clip = clip_of(aged, first=100)
-    whole = remedy().apply(clip, Bench())
-    parts = [remedy().apply(clip.between(a, b), Bench()) for a, b in ((100, 101), (101, 106), (106, 116))]
+    footage, span = footage_of(aged, first=100), Span(100, 116, (remedy(),))
+    whole = opened(footage.source, span, 100, 116, Bench())
+    parts = [opened(footage.source, span, a, b, Bench()) for a, b in ((100, 101), (101, 106), (106, 116))]
     assert torch.equal(whole.frames, torch.cat([part.frames for part in parts]))
     assert torch.equal(whole.origin, torch.cat([part.origin for part in parts]))
-
-
-def test_the_origin_tells_resampled_pixels_from_repeated_edges() -> None:
-    steadied = remedy().apply(clip_of(shot().aged, first=100), Bench())
-    for number in steadied.numbers:
-        beyond = motion.outside(remedy().displacement(number))
-        marks = steadied.origin[number - 100]
-        assert bool((marks[beyond] == Origin.INTERPOLATED).all())
-        assert bool((marks[~beyond] == Origin.RESAMPLED).all())
 
 
 def test_the_remedy_survives_being_written_down() -> None:

@@ -1,0 +1,181 @@
+"""What steadying uncovers at a picture's borders, taken from frames that still show it.
+
+A frame that lay too far to the left shows less of the right, but its neighbors showed it: each says by its own place in
+the path where that part of the scene lies in it. It lends its pixels only where, in a rim beside the border, it agrees
+with the frame itself; what nobody knows repeats the edge.
+
+Matsushita, Ofek, Ge, Tang, Shum, Full-frame video stabilization with motion inpainting, IEEE TPAMI 28(7), 2006.
+doi:10.1109/TPAMI.2006.141 (mosaicing with consistency constraint; nothing is painted in here)
+"""
+
+from typing import NamedTuple, TypeAlias
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from restorers.clip import Origin
+from restorers.movement import Floats, Movement
+from restorers.resampling import sampled
+
+Mask: TypeAlias = NDArray[np.bool_]
+Singles: TypeAlias = NDArray[np.float32]
+
+BLOCKS = 9  # to the height of a picture
+RIM = 12  # pixels of the frame
+WORN = (0, 4, 8)  # pixels along a frame's edge that may be mask or shadow instead of picture
+LEAST = 64  # pixels that a donor is judged by
+NOISE_SHARE = 2.0
+DETAIL_SHARE = 0.3
+UNSEEN = 0.015  # density
+ENOUGH = 0.8  # of the most boxes that agree
+BLEND = 4  # pixels of the frame
+SOFT = 6.0  # pixels
+NORMAL_80 = 1.2816  # eight tenths of a normal's values are within so many of its spreads
+NORMAL_MEDIAN = 0.6745
+
+
+class Donor(NamedTuple):
+    """A neighboring frame and where the pixels of the steadied picture lie in it.
+
+    Attributes:
+        distance: how many frames later it is; earlier, if negative.
+        frame: `(3, H, W)`.
+        movement: from the picture to be filled to this frame.
+    """
+
+    distance: int
+    frame: Tensor
+    movement: Movement
+
+
+def filled(picture: Tensor, movement: Movement, donors: list[Donor]) -> NDArray[np.uint8]:
+    """Fill what a steadied picture does not know; block by block, each from the first donor that agrees.
+
+    Args:
+        picture: `(3, H, W)`, edge repeated; changed in place.
+        movement: from the picture to its own frame.
+        donors: the ones to be asked first, first.
+
+    Returns:
+        Marks of `Origin`, `(H, W)`: borrowed, or interpolated where nobody knows, else resampled.
+    """
+    beyond = movement.outside()
+    marks = np.where(beyond, np.uint8(Origin.INTERPOLATED), np.uint8(Origin.RESAMPLED))
+    boxes = _boxes(beyond, movement) if donors else []
+    for donor in donors:
+        offers = [offer for box in boxes if (offer := _offer(box, picture, donor)) is not None]
+        if not offers:
+            continue
+        agreeing = [sum(offer.misses[index] <= 1 for offer in offers) for index in range(len(WORN))]
+        index = next(k for k, count in enumerate(agreeing) if count >= ENOUGH * max(agreeing))
+        bearable = 2.0 if 2 * agreeing[index] > len(offers) else 1.0
+        for offer in offers:
+            if offer.misses[index] <= bearable:
+                _lay(offer, index, picture, marks, donor)
+        boxes = [box for box in boxes if box.todo.any()]
+    return marks
+
+
+class _Box(NamedTuple):
+    """A part of the picture's border: where it is, what of it is to be filled, how deep in its own frame it lies."""
+
+    part: tuple[slice, slice]
+    todo: Mask
+    depth: Singles
+
+
+class _Offer(NamedTuple):
+    """What a donor shows in a box, and what it knows of it.
+
+    And, if the edge is worn as `WORN` has it: by how much it misses the frame, in shares of what is bearable, and by
+    how much less of each channel it has, `(3,)`.
+    """
+
+    box: _Box
+    there: Singles
+    known: Mask
+    misses: list[float]
+    levels: list[Singles]
+
+
+def _boxes(beyond: Mask, movement: Movement) -> list[_Box]:
+    """What is unknown in boxes, block by block, each with a rim around it."""
+    found = []
+    height, width = beyond.shape
+    side, rim = -(-height // BLOCKS), movement.factor * (RIM + max(WORN))
+    for top in range(0, height, side):
+        for left in range(0, width, side):
+            block = beyond[top : top + side, left : left + side]
+            if not block.any():
+                continue
+            rows, columns = np.flatnonzero(block.any(axis=1)) + top, np.flatnonzero(block.any(axis=0)) + left
+            first, last = (int(rows[0]), int(columns[0])), (int(rows[-1]) + 1, int(columns[-1]) + 1)
+            part = (
+                slice(max(first[0] - rim, 0), min(last[0] + rim, height)),
+                slice(max(first[1] - rim, 0), min(last[1] + rim, width)),
+            )
+            todo = np.zeros_like(beyond[part])
+            inner = tuple(slice(a - p.start, b - p.start) for a, b, p in zip(first, last, part, strict=True))
+            todo[inner] = beyond[part][inner]
+            found.append(_Box(part, todo, _depth(movement.places(*part), movement)))
+    return found
+
+
+def _offer(box: _Box, picture: Tensor, donor: Donor) -> _Offer | None:
+    """What a donor has for a box; None where it knows nothing of what is to be filled."""
+    places = donor.movement.places(*box.part)
+    known = _depth(places, donor.movement) >= 0.5
+    if not (known & box.todo).any():
+        return None
+    x, y = torch.from_numpy(places.astype(np.float32)).to(donor.frame.device)
+    there = sampled(donor.frame, x, y).cpu().numpy()
+    own = picture[:, *box.part].cpu().numpy()
+    judged = [known & (box.depth > worn) & (box.depth <= worn + RIM) for worn in WORN]
+    misses, levels = zip(*(_judged(own, there, where) for where in judged), strict=True)
+    return _Offer(box, there, known, list(misses), list(levels))
+
+
+def _lay(offer: _Offer, index: int, picture: Tensor, marks: NDArray[np.uint8], donor: Donor) -> None:
+    """Fill a box of the picture with what a donor offers, brought to the picture's level and blended into it."""
+    (part, todo, depth), there, known, worn = *offer[:3], WORN[index]
+    own = picture[:, *part].cpu().numpy()
+    reach = donor.movement.factor * (worn + BLEND)
+    near = known & cv2.dilate(todo.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)).astype(bool)
+    share = np.clip((worn + BLEND - depth) / BLEND, 0, 1) * near
+    share[todo] = known[todo]
+    judged = (known & (depth > worn)).astype(np.float32)
+    trust = cv2.GaussianBlur(judged, (0, 0), SOFT) + 0.01
+    for plane, (other, level) in enumerate(zip(there, offer.levels[index], strict=True)):
+        apart = np.clip(own[plane] - other - level, -UNSEEN, UNSEEN) * judged
+        own[plane] += share * (other + level + cv2.GaussianBlur(apart, (0, 0), SOFT) / trust - own[plane])
+    picture[:, *part] = torch.from_numpy(own).to(picture.device)
+    marks[part][share > 0] = Origin.borrowed(donor.distance)
+    todo &= ~known
+
+
+def _depth(places: Floats, movement: Movement) -> Singles:
+    """How far inside the frame places `(2, h, w)` lie, in pixels from its edge; negative beyond it."""
+    (x, y), (height, width) = places, movement.frame
+    nearest = np.minimum(np.minimum(x, width - 1 - x), np.minimum(y, height - 1 - y))
+    return np.asarray(nearest + 0.5, np.float32)
+
+
+def _judged(own: Singles, there: Singles, where: Mask) -> tuple[float, Singles]:
+    """By how much a donor misses a frame, in shares of what is bearable, and how much less of each channel it has.
+
+    Eight tenths of what is judged may differ by what grain, a small misplacement and the eye explain, no more.
+    """
+    if int(where.sum()) < LEAST:
+        return np.inf, np.zeros(3, np.float32)
+    apart = own[:, where] - there[:, where]
+    level = np.median(apart, axis=1)
+    gray = own.mean(axis=0)
+    inside = where[:, 2:] & where[:, 1:-1] & where[:, :-2]
+    bends = np.abs(gray[:, 2:] - 2 * gray[:, 1:-1] + gray[:, :-2])[inside]
+    grain = float(np.median(bends)) / (NORMAL_MEDIAN * 6**0.5) if bends.size else 0.0
+    detail = float(np.median(np.abs(gray[where] - np.median(gray[where])))) / NORMAL_MEDIAN
+    miss = float(np.quantile(np.abs((apart - level[:, None]).mean(axis=0)), 0.8)) / NORMAL_80
+    return miss / (NOISE_SHARE * grain + DETAIL_SHARE * detail + UNSEEN), level
