@@ -21,6 +21,7 @@ import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from numpy.typing import NDArray
 from torch import Tensor
 
+from restorers.aperture import Opening, opening
 from restorers.colorspace import luma
 from restorers.gauges import Gauge, Hole, perforations
 from restorers.render import Footage
@@ -59,6 +60,7 @@ class FilmPath(NamedTuple):
         gauge: how the film is perforated.
         holes: number of perforations followed.
         pitch: from one perforation to the next, pixels.
+        opening: the part of the frame that shows the picture.
     """
 
     places: Floats
@@ -67,6 +69,7 @@ class FilmPath(NamedTuple):
     gauge: Gauge
     holes: int
     pitch: float
+    opening: Opening
 
     @property
     def said(self) -> str:
@@ -80,7 +83,8 @@ def found(footage: Footage, bench: Bench) -> FilmPath | None:
     Reads a sample of the frames and, where that shows perforations, the sample again and the footage once.
     """
     pictures = np.stack([_small(_light(clip.frames[0])) for clip in footage.sample(SAMPLED_FRAMES)])
-    seen = perforations(np.asarray(np.median(pictures, axis=0), np.float32))
+    middle = np.asarray(np.median(pictures, axis=0), np.float32)
+    seen = perforations(middle)
     if seen is None:
         return None
     down, across = footage.size[0] / pictures.shape[1], footage.size[1] / pictures.shape[2]
@@ -97,7 +101,9 @@ def found(footage: Footage, bench: Bench) -> FilmPath | None:
     places[~told], error[~told] = _between(places, told), np.inf
     places -= np.median(places[told], axis=0)
     pitch = float(np.median([place.hole.height for place in where])) * seen.gauge.pitch / seen.gauge.height
-    return FilmPath(places, error, np.array([one.agreement for one in lying]), seen.gauge, len(where), pitch)
+    picture = opening(middle, seen.holes).scaled(across, down)
+    agreement = np.array([one.agreement for one in lying])
+    return FilmPath(places, error, agreement, seen.gauge, len(where), pitch, picture)
 
 
 class _Place(NamedTuple):

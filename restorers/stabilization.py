@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from restorers import camera, jumps, perforations, warp
+from restorers.aperture import Inside, extension, restriction
 from restorers.path import path_over_median, path_over_neighbors, path_over_pairs
 from restorers.render import Footage
 from restorers.restorer import Bench, Remedy, RestorationError, Restorer
@@ -55,32 +56,34 @@ class Stabilization(Restorer):
         if self.strength == 0 or len(footage) < 2:
             return _left_alone(footage, modes, warped=self.warp)
         film = self._film(footage, bench)
-        path = path_over_pairs(footage, modes, bench)
+        shown = footage if film is None else Inside.of(footage, film.opening)
+        path = path_over_pairs(shown, modes, bench)
         machine = np.zeros_like(path.places)
         if film is not None:
-            machine[:, :, : len(AFFINE)] = film.places
-        jumped = jumps.found(footage, path.places[:, :, 0] - machine[:, :, 0], film and film.pitch)
+            machine[:, :, : len(AFFINE)] = film.places @ restriction(film.opening, footage.size).T
+        jumped = jumps.found(shown, path.places[:, :, 0] - machine[:, :, 0], film and film.pitch)
         machine[:, :, 0] += jumps.offsets(jumped, footage.first, len(footage))
         courses = camera.parted(path.places - machine, self.camera)
         if courses.static:
-            path = path_over_median(footage, path.places, modes, bench)
+            path = path_over_median(shown, path.places, modes, bench)
         else:
-            path = path_over_neighbors(footage, path.places, courses.values, modes, bench)
+            path = path_over_neighbors(shown, path.places, courses.values, modes, bench)
         courses = camera.parted(path.places - machine, "static" if courses.static else "moving")
         jitter = path.places - machine - courses.values
         error = np.sqrt(np.median(path.error**2, axis=0))
         share = camera.told(jitter, error)
-        correction = self.strength * (machine + jitter * share)
+        whole = np.eye(len(modes)) if film is None else extension(modes, film.opening, footage.size)
+        correction = self.strength * (machine + jitter * share) @ whole.T
         return Steadying(
             first=footage.first,
             size=footage.size,
             static=courses.static,
             steady=bool(warp.largest(correction, modes).max() < STEADY_PX),
             warp=self.warp,
-            path=path.places.astype(np.float32),
-            course=courses.values.astype(np.float32),
+            path=(path.places @ whole.T).astype(np.float32),
+            course=(courses.values @ whole.T).astype(np.float32),
             correction=correction.astype(np.float32),
-            error=(error * np.sqrt(share)).astype(np.float32),
+            error=np.sqrt(error**2 * share @ (whole**2).T).astype(np.float32),
             agreement=path.agreement.astype(np.float32),
             period=courses.period,
             borders=self.borders,

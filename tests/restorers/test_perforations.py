@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from restorers import gauges, perforations, warp
+from restorers.aperture import Opening, extension, restriction
 from restorers.colorspace import Space, converted, density
 from restorers.gauges import (
     BELL_HOWELL,
@@ -23,7 +24,9 @@ from restorers.gauges import (
 )
 from restorers.perforations import FilmPath
 from restorers.render import Footage
-from restorers.restorer import Bench
+from restorers.restorer import Bench, RestorationError
+from restorers.stabilization import Stabilization
+from restorers.steadying import Steadying
 from tests.restorers.footage import footage_of
 from tests.restorers.overscans import Overscan, Scanned, rounded, scanned
 from tests.restorers.scenes import scene
@@ -185,6 +188,66 @@ def picture_frames(camera: str) -> NDArray[np.float64]:
     kind = "pan" if camera == "pan" else "static"
     aged = scene(4, SIZE, camera=kind, grain=4, dust=4, seed=2).aged  # type: ignore[arg-type]
     return np.clip(converted(aged, Space.DENSITY, Space.REC709).double().numpy(), 0, 1)
+
+
+@pytest.mark.parametrize("film", FILMS)
+def test_the_picture_is_seen_without_the_film_around_it(film: str) -> None:
+    left, top, right, bottom = told(film).opening
+    frame = shot(film).frames[:, 0].double()
+    lit = (10 ** (-0.45 * frame) > (0.45 if FILMS[film].masked else 0.15)).double().mean(dim=0)
+    edge = torch.cat(
+        (lit[top, left:right], lit[bottom - 1, left:right], lit[top:bottom, left], lit[top:bottom, -1 + right])
+    )
+    assert edge.mean() > 0.5
+    assert (right - left) * (bottom - top) > 0.3 * SIZE[0] * SIZE[1]
+    assert told(film).opening != (0, 0, SIZE[1], SIZE[0])
+
+
+@pytest.mark.parametrize("modes", [warp.AFFINE, warp.WARP], ids=["affine", "warp"])
+def test_coefficients_of_the_opening_move_it_the_same_in_the_frame(modes: tuple[tuple[int, int], ...]) -> None:
+    opening = Opening(70, 20, 300, 250)
+    inside = np.random.default_rng(1).normal(size=(2, len(modes)))
+    whole = inside @ extension(modes, opening, SIZE).T
+    fields = [
+        warp.field(torch.from_numpy(inside), (230, 230), modes).numpy(),
+        warp.field(torch.from_numpy(whole), SIZE, modes).numpy()[:, 20:250, 70:300],
+    ]
+    assert np.sqrt(((fields[0] - fields[1]) ** 2).mean()) < (1e-5 if modes == warp.AFFINE else 0.2 * fields[0].std())
+
+
+def test_what_the_film_does_to_the_opening_is_what_it_does_to_the_frame() -> None:
+    opening = Opening(70, 20, 300, 250)
+    there = restriction(opening, SIZE)
+    assert extension(warp.AFFINE, opening, SIZE) @ there == pytest.approx(np.eye(3), abs=1e-9)
+
+
+@cache
+def panned() -> Scanned:
+    """A panning, swaying camera whose picture weaves on the film, which weaves in the scanner."""
+    film = replace(FILMS["35 mm"], pan_px=1.2, sway_px=5, camera_weave_px=0.4)
+    return scanned(film, 24, (180, 240), seed=8)
+
+
+def left_over(found: Steadying) -> float:
+    """Share of the frame-to-frame shaking that a remedy leaves."""
+    shaking = panned().film[:, :, 0] + panned().picture
+    left = found.correction[:, :, 0] - shaking
+    return float(np.sqrt((np.diff(left, axis=0) ** 2).sum() / (np.diff(shaking, axis=0) ** 2).sum()))
+
+
+def test_a_pan_is_steadier_by_its_perforations_than_by_the_picture_alone() -> None:
+    by_film = Stabilization(reference="perforations", warp=False).examine(footage_of(panned().frames), Bench())
+    by_picture = Stabilization(reference="picture", warp=False).examine(footage_of(panned().frames), Bench())
+    assert "by 8 perforations of 35 mm film" in by_film.summary()
+    assert "perforation" not in by_picture.summary()
+    assert left_over(by_film) < 0.12
+    assert left_over(by_film) < 0.7 * left_over(by_picture)
+
+
+def test_perforations_that_are_asked_for_and_not_there_are_missed_by_name() -> None:
+    frames = scene(4, (90, 120), seed=2).aged
+    with pytest.raises(RestorationError, match="frames 20-23 show no perforations to be steadied by: scan the film"):
+        Stabilization(reference="perforations").examine(footage_of(frames, first=20), Bench())
 
 
 def test_blank_film_shows_no_perforations() -> None:
