@@ -99,11 +99,11 @@ def plan(
 ) -> None:
     """Show what a restoration would do and what is there already, without doing any of it."""
     with _explained():
+        here = _lab(lab, vault, Path("restored"), device, None)
         from manifests import read
         from tasks.plan import planned
 
         reel = read(manifest)
-        here = _lab(lab, vault, Path("restored"), device, None)
         steps = planned(reel, here)
         lines = here.ledger.read().lines
         rows = [(step, _forecast(lines, step)) for step in steps]
@@ -131,10 +131,11 @@ def look(
 ) -> None:
     """Picture what the lab has found out about a shot: a frame, a strip and a slice over time, before and after."""
     with _explained():
+        here = _lab(lab, vault, Path("restored"), device, workers)
         from manifests import read
         from tasks.look import layers_to_show, looked_at, shot_so_far
 
-        reel, here = read(manifest), _lab(lab, vault, Path("restored"), device, workers)
+        reel = read(manifest)
         seen = shot_so_far(reel, shot, here)
         with shown_progress(errors):
             for name, layers in layers_to_show(reel, seen, tuple(layer or ())).items():
