@@ -7,3 +7,9 @@ for (const wipe of document.querySelectorAll(".wipe")) {
 addEventListener("beforeprint", () => {
   for (const folded of document.querySelectorAll("#shots details")) folded.open = true;
 });
+const unfold = () => {
+  const shot = /^#shot-\d+$/.test(location.hash) && document.querySelector(location.hash + " > details");
+  if (shot) shot.open = true;
+};
+addEventListener("hashchange", unfold);
+unfold();
