@@ -17,15 +17,16 @@ from torch import Tensor
 
 from restorers import granularity
 from restorers.clip import Clip, Origin
+from restorers.course import flow_pictures
 from restorers.enlarging import enlarged, repeated, share_kept
-from restorers.fusion import REACH, flow_pictures, fused
+from restorers.fusion import REACH, fused
 from restorers.grain import GrainModel, laid
 from restorers.motion import Picture
 from restorers.render import Footage
-from restorers.restorer import Bench, Remedy, Restorer
+from restorers.restorer import Bench, Enlarging, Remedy, Restorer
 
 
-class Enlargement(Remedy):
+class Enlargement(Enlarging):
     """The grain of a shot and what is to be done about it, and how much larger its frames become."""
 
     grain: GrainModel
@@ -42,6 +43,11 @@ class Enlargement(Remedy):
     def halo(self) -> int:  # type: ignore[override]  # depends on a setting
         """Three neighbors each side where grain is taken off."""
         return REACH if self.degrain > 0 else 0
+
+    @property
+    def enlarges(self) -> int:
+        """All of it at once, where no grain is to be taken off first."""
+        return self.factor if self.degrain == 0 else 1
 
     def apply(self, clip: Clip, bench: Bench) -> Clip:
         """The clip enlarged; the clip itself where there is nothing to do."""
@@ -63,6 +69,21 @@ class Enlargement(Remedy):
 
         bench.map(lay, kept.numbers)
         return Clip(frames, clip.space, first, repeated(torch.maximum(kept.origin, marks), self.factor))
+
+    def finished(self, clip: Clip, bench: Bench) -> Clip:
+        """The clip, enlarged already, with the grain that enlarging took."""
+        share = share_kept(self.grain.autocorrelation, self.factor)
+        lacking = max(self.regrain**2 - share**2, 0.0) ** 0.5 if self.regrain > 0 else 0.0
+        if lacking < LITTLE:
+            return clip.marked(clip.frames, Origin.RESAMPLED)
+        frames = torch.empty_like(clip.frames)
+
+        def lay(number: int) -> None:
+            fresh = laid(self.grain, clip[number], number, bench, scale=self.factor)
+            torch.add(clip[number], fresh, alpha=lacking, out=frames[number - clip.first])
+
+        bench.map(lay, clip.numbers)
+        return clip.marked(frames, Origin.GRAIN)
 
     def summary(self) -> str:
         """The grain found, and what becomes of picture and grain."""

@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restorers.clip import Clip
+from restorers.course import course
 from restorers.grain import Floats, GrainModel
-from restorers.motion import Flow, Picture, luma_for_flow
+from restorers.motion import Flow, Picture
 from restorers.tiles import STEP, TILE, analyzed, bands, blended, coefficient_variance, each, synthesized
 
 REACH = 3
@@ -37,7 +38,6 @@ BLOCK = (128, 256)  # pixels worked on at once: small enough for the processor's
 DOUBT = 14.0  # how fast weights fall with what is more than grain
 THRESHOLD = 2.7  # sigmas: coefficients under it are grain to the pilot
 FAINT = 0.003  # share of the strongest color's grain under which a color has none to measure by
-FINEST = 1  # flow is searched on pictures down to half the size; a quarter, DIS's own choice, is sharp by 0.2 dB less
 
 
 class Fused(NamedTuple):
@@ -49,20 +49,6 @@ class Fused(NamedTuple):
     """What is left of the standard deviation of its grain, `(H, W)`, in [0, 1]."""
     support: Tensor
     """How much its neighbors lent, `(H, W)`, in [0, 1]: 1 where six agree with it, 0 where it stands alone."""
-
-
-def flow_pictures(clip: Clip, blemished: Tensor | None = None) -> dict[int, Picture]:
-    """What flow is searched on for each frame of a clip, by reel number, with the blemishes painted over.
-
-    Args:
-        clip: density.
-        blemished: bool `(T, H, W)`.
-    """
-    pictures = {number: luma_for_flow(clip[number]) for number in clip.numbers}
-    if blemished is None:
-        return pictures
-    holes = blemished.cpu().numpy().astype(np.uint8)
-    return {number: _painted(pictures[number], holes[number - clip.first]) for number in clip.numbers}
 
 
 def fused(
@@ -81,7 +67,7 @@ def fused(
     Args:
         clip: density.
         number: reel number of the frame.
-        pictures: `flow_pictures` of the frame and its neighbors.
+        pictures: `course.flow_pictures` of the frame and its neighbors.
         model: the grain of the shot.
         strength: 0 leaves the frame as it is.
         blemished: bool `(T, H, W)`, pixels that lend nothing. In the frame itself they become what its neighbors show,
@@ -89,7 +75,7 @@ def fused(
     """
     frame = clip[number]
     numbers = [n for n in range(number - REACH, number + REACH + 1) if n != number and n in clip.numbers]
-    flows = {n: _flow(pictures[number], pictures[n]) for n in numbers}
+    flows = {n: course(pictures[number], pictures[n]) for n in numbers}
     noise = _Noise.of(model, frame.device)
     done = Fused(torch.empty_like(frame), torch.empty_like(frame[0]), torch.empty_like(frame[0]))
     height, width = clip.size
@@ -292,23 +278,6 @@ def _fetched(frame: Tensor, at: tuple[Floats, Floats]) -> Tensor:
     maps = cv2.convertMaps(at[0], at[1], cv2.CV_16SC2)
     planes = [cv2.remap(p, maps[0], maps[1], cv2.INTER_CUBIC, None, cv2.BORDER_REFLECT_101) for p in frame.numpy()]
     return torch.from_numpy(np.stack(planes))
-
-
-def _flow(source: Picture, target: Picture) -> Flow:
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    search.setUseMeanNormalization(True)
-    search.setFinestScale(FINEST)
-    return np.asarray(search.calc(source, target, np.zeros((*source.shape, 2), np.float32)), np.float32)
-
-
-def _painted(picture: Picture, hole: Picture) -> Picture:
-    """A picture with what a mask `(H, W)` of the frame hides filled in from around it."""
-    if not hole.any():
-        return picture
-    height, width = picture.shape
-    small = cv2.resize(hole * 255, (width, height), interpolation=cv2.INTER_AREA)
-    grown = cv2.dilate(np.asarray(small > 0, np.uint8), np.ones((7, 7), np.uint8))
-    return np.asarray(cv2.inpaint(picture, grown, 3, cv2.INPAINT_TELEA), np.uint8)
 
 
 def _mirrored(first: int, length: int, size: int) -> NDArray[np.int64]:

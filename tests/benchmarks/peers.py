@@ -4,6 +4,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -97,6 +98,32 @@ DEGRAINERS = {
     "ffmpeg bm3d sigma=6": Ffmpeg("bm3d=sigma=6:block=8:bstep=4:group=8:mstep=4"),
     "ffmpeg bm3d sigma=12": Ffmpeg("bm3d=sigma=12:block=8:bstep=4:group=8:mstep=4"),
 }
+
+
+def calmers(sigma: float) -> dict[str, Peer]:
+    """Filters against grain of a standard deviation in 8-bit levels, each at strengths about it; those of one frame."""
+    bm3d = {f"ffmpeg bm3d sigma={s:g}": f"bm3d=sigma={s}:block=8:bstep=4:group=8:mstep=4" for s in (sigma, 3 * sigma)}
+    nlmeans = {f"ffmpeg nlmeans s={s:g}": f"nlmeans=s={s}:p=7:r=15" for s in (0.5 * sigma, 0.7 * sigma)}
+    return {name: Ffmpeg(f"format=yuv444p,{chain}") for name, chain in (bm3d | nlmeans).items()}
+
+
+def temporal_calmers(sigma: float) -> dict[str, Peer]:
+    """The same, of those that look at neighboring frames."""
+    luma = (sigma, 2 * sigma)
+    hqdn3d = {f"ffmpeg hqdn3d={s:g}": Ffmpeg(f"hqdn3d={s}:{0.75 * s}:{1.5 * s}:{1.1 * s}") for s in luma}
+    spans = {f"{k:g} sigma": (k * sigma / 255, 2 * k * sigma / 255) for k in (1.0, 2.0)}
+    atadenoise = {
+        f"ffmpeg atadenoise {name}": Ffmpeg(
+            f"atadenoise=0a={a:.4f}:0b={b:.4f}:1a={a:.4f}:1b={b:.4f}:2a={a:.4f}:2b={b:.4f}:s=7"
+        )
+        for name, (a, b) in spans.items()
+    }
+    opencv = {
+        f"OpenCV nlmeans multi h={s:g}": partial(nlmeans_over_time, strength=s) for s in (0.8 * sigma, 1.2 * sigma)
+    }
+    return hqdn3d | atadenoise | opencv
+
+
 ENLARGERS = {
     "ffmpeg scale lanczos": Ffmpeg("scale=2*iw:2*ih:flags=lanczos+accurate_rnd+full_chroma_int"),
     "ffmpeg scale bicubic": Ffmpeg("scale=2*iw:2*ih:flags=bicubic+accurate_rnd+full_chroma_int"),
@@ -134,6 +161,15 @@ def told_inpainting(frames: Frames, masks: NDArray[np.bool_]) -> Frames:
     kernel = np.ones((3, 3), np.uint8)
     pairs = zip(frames, masks, strict=True)
     return np.stack([cv2.inpaint(f, cv2.dilate(m.astype(np.uint8), kernel), 3, cv2.INPAINT_TELEA) for f, m in pairs])
+
+
+def nlmeans_over_time(frames: Frames, *, strength: float) -> Frames:
+    """OpenCV's non-local means over five frames; the first and last two are returned as they are."""
+    out = frames.copy()
+    listed = list(frames)
+    for index in range(2, len(frames) - 2):
+        out[index] = cv2.fastNlMeansDenoisingColoredMulti(listed, index, 5, None, strength, strength, 5, 15)
+    return out
 
 
 def enlarged_by_opencv(frames: Frames, *, interpolation: int) -> Frames:

@@ -9,10 +9,12 @@ from torch import Tensor
 
 from restorers import fusion
 from restorers.clip import Clip
+from restorers.course import course, flow_pictures
 from restorers.damage.graining import clumped
-from restorers.fusion import REACH, Fused, flow_pictures, fused
+from restorers.fusion import REACH, Fused, fused
 from restorers.grain import LEVELS, GrainModel
 from restorers.granularity import autocorrelation
+from restorers.motion import flow
 from restorers.tiles import STEP, TILE, analyzed, bands, coefficient_variance, synthesized
 from tests.restorers.footage import clip_of
 from tests.restorers.scenes import Camera, scene
@@ -172,6 +174,14 @@ def test_clumps_are_known_for_grain_by_their_spectrum() -> None:
     clip = clip_of(clean + SIGMA * torch.from_numpy(fields))
     known, taken_for_white = fuse(clip, model=stock(lags=lags)), fuse(clip)
     assert error(known.frame, clean[MIDDLE]) < 0.9 * error(taken_for_white.frame, clean[MIDDLE])
+
+
+def test_the_camera_is_followed_more_exactly_than_flow_alone_does() -> None:
+    clip = scene(2, (128, 160), camera="pan", weave_px=0, object_share=0.06).clean
+    pictures = flow_pictures(clip_of(clip + noise(tuple(clip.shape), sigma=0.1)))
+    ways = (course(pictures[0], pictures[1]), flow(pictures[0], pictures[1]))
+    miss = [float(np.median(np.hypot(*(way + np.float32([1.5, 0.3])).transpose(2, 0, 1)))) for way in ways]
+    assert miss[0] < 0.5 * miss[1]
 
 
 def test_tiles_are_cosine_transforms() -> None:
