@@ -2,13 +2,17 @@
 
 import re
 from functools import cache
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from restorers import jumps, motion
 from restorers.clip import Origin
+from restorers.colorspace import Space, converted
 from restorers.jumps import Jump
 from restorers.path import path_over_pairs
 from restorers.restorer import Bench
@@ -116,7 +120,14 @@ def test_frames_that_jump_are_put_back_and_what_they_uncover_is_marked() -> None
 def test_the_summary_says_which_frames_jumped_and_where() -> None:
     found = Stabilization(warp=False).examine(footage_of(slipped().frames, first=FIRST), Bench())
     assert re.search(r"; frame 106 jumps (29|30|31) px up \(perforation\); frames 113-114 jump", found.summary())
-    assert re.search(r"jump [567] px down and [123] px right \(splice\)$", found.summary())
+    assert re.search(r"jump [567] px down and [123] px right \(splice\);", found.summary())
+
+
+def test_the_weave_in_the_summary_is_without_the_jumps() -> None:
+    found = Stabilization(warp=False).examine(footage_of(slipped().frames, first=FIRST), Bench())
+    weave = re.search(r"weave ([0-9.]+) px", found.summary())
+    assert weave is not None
+    assert 0.4 < float(weave[1]) < 1.0
 
 
 def test_a_jump_does_not_bend_the_course_of_a_pan() -> None:
@@ -186,3 +197,21 @@ def test_of_sixty_shots_nineteen_in_twenty_jumps_are_found_and_named_rightly() -
         correct, claimed, wanted = correct + sum(hits), claimed + len(hits), wanted + len(displaced)
     assert correct / claimed >= 0.95
     assert correct / wanted >= 0.95
+
+
+@pytest.mark.footage
+@pytest.mark.parametrize(
+    ("film", "said"),
+    [
+        ("a_trip_down_market_street_before_the_fire", ["frame 23 jumps 19 px up (splice)"]),
+        ("san_francisco_earthquake_and_fire", []),
+        ("the_great_train_robbery", []),
+        ("within_our_gates", []),
+    ],
+)
+def test_of_four_real_shots_the_one_frame_that_jumps_is_named(shared: Path, film: str, said: list[str]) -> None:
+    files = sorted((shared / "film" / film).glob("*.png"))
+    pixels = np.stack([cv2.imread(str(file)).transpose(2, 0, 1)[::-1] for file in files]).astype(np.float32) / 255
+    footage = footage_of(converted(torch.from_numpy(pixels), Space.SRGB, Space.DENSITY), first=1)
+    path = path_over_pairs(footage, AFFINE, Bench())
+    assert [jump.said for jump in jumps.found(footage, path.places[:, :, 0])] == said
