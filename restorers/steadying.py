@@ -11,7 +11,7 @@ from torch import Tensor
 from restorers import warp
 from restorers.borders import Donor, filled
 from restorers.clip import Clip, Origin
-from restorers.jumps import Jump
+from restorers.jumps import Jump, offsets
 from restorers.movement import Movement, Where, after, zoomed
 from restorers.resampling import moved
 from restorers.restorer import Array, Bench, Remedy, RestorationError
@@ -109,7 +109,9 @@ class Steadying(Remedy):
     def summary(self) -> str:
         """E.g. `static camera; weave 1.31 px, warp 0.42 px, told to within 0.08 px; frame 9 jumps 4 px up (splice)`."""
         camera = "static camera" if self.period is None else f"moving camera, swings over {self.period:.0f} frames kept"
-        weave, bent = _rms(self.jitter[..., : len(AFFINE)]), _rms(self.jitter[..., len(AFFINE) :])
+        jitter = self.jitter
+        jitter[:, :, 0] -= offsets(self.jumps, self.first, len(jitter))
+        weave, bent = _rms(jitter[..., : len(AFFINE)]), _rms(jitter[..., len(AFFINE) :])
         found = f"{camera}; weave {weave:.2f} px, warp {bent:.2f} px, told to within {self.uncertainty:.2f} px"
         found += "" if self.reference == "the picture" else f" by {self.reference}"
         found = "; ".join((found, *(jump.said for jump in self.jumps)))
