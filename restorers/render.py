@@ -12,7 +12,7 @@ import torch
 
 from restorers.clip import Clip, Origin
 from restorers.colorspace import Space
-from restorers.restorer import Bench, Remedy
+from restorers.restorer import Bench, Enlarging, Moving, Remedy
 
 
 class Source(Protocol):
@@ -114,16 +114,24 @@ class Footage:
 def opened(source: Source, span: Span, first: int, stop: int, bench: Bench) -> Clip:
     """The frames first <= n < stop of a shot with its remedies on them, in the space of the scan.
 
+    A layer that moves its frames right beneath one that enlarges them draws them at their final size: one resampling.
     A pixel that no layer touched has exactly the value the scan has.
     """
     halos = [remedy.halo for remedy in span.remedies]
     reach = sum(halos)
     scan = source.read(max(first - reach, span.first), min(stop + reach, span.stop))
     clip = on_device(scan, bench)
-    for remedy, halo in zip(span.remedies, halos, strict=True):
+    drawn = False
+    for remedy, above, halo in zip(span.remedies, (*span.remedies[1:], None), halos, strict=True):
         reach -= halo
         clip = clip.in_space(remedy.space)
-        clip = remedy.applied(clip, max(first - reach, span.first), min(stop + reach, span.stop), bench)
+        here, there = max(first - reach, span.first), min(stop + reach, span.stop)
+        if drawn and isinstance(remedy, Enlarging):
+            clip, drawn = remedy.finished(clip.between(here, there), bench), False
+        elif isinstance(above, Enlarging) and above.enlarges > 1 and isinstance(remedy, Moving) and remedy.moves:
+            clip, drawn = remedy.drawn(clip, here, there, above.enlarges, bench), True
+        else:
+            clip = remedy.applied(clip, here, there, bench)
     clip = clip.in_space(source.space)
     return _as_scanned(clip, scan) if span.remedies else clip
 

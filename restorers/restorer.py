@@ -120,6 +120,32 @@ class Remedy(BaseModel, ABC):
             _blobs.reset(token)
 
 
+class Moving(Remedy):
+    """A layer that moves its frames, and can draw them larger in the same resampling."""
+
+    @property
+    @abstractmethod
+    def moves(self) -> bool:
+        """Whether it moves any of them."""
+
+    @abstractmethod
+    def drawn(self, clip: Clip, first: int, stop: int, factor: int, bench: "Bench") -> Clip:
+        """The frames first <= n < stop of the applied clip, `factor` times larger."""
+
+
+class Enlarging(Remedy):
+    """A layer that may begin by enlarging each frame, which a `Moving` one right beneath it does for it."""
+
+    @property
+    @abstractmethod
+    def enlarges(self) -> int:
+        """How many times larger it draws each frame before it does anything else; 1 where something comes first."""
+
+    @abstractmethod
+    def finished(self, clip: Clip, bench: "Bench") -> Clip:
+        """The applied clip, of one that is that much larger already."""
+
+
 class Restorer(BaseModel, ABC):
     """A treatment as prescribed: its fields are its settings, frozen."""
 

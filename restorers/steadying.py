@@ -1,5 +1,6 @@
 """The layer that steadies a shot: where each frame lay, where it is put, and the one resampling that puts it there."""
 
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -14,7 +15,7 @@ from restorers.clip import Clip, Origin
 from restorers.jumps import Jump, offsets
 from restorers.movement import Movement, Where, after, zoomed
 from restorers.resampling import moved
-from restorers.restorer import Array, Bench, Remedy, RestorationError
+from restorers.restorer import Array, Bench, Moving, RestorationError
 from restorers.warp import AFFINE, WARP
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -24,7 +25,7 @@ REACH = 2
 MOST_ZOOM = 4.0
 
 
-class Steadying(Remedy):
+class Steadying(Moving):
     """Where each frame lay, where it is put, and how that was told."""
 
     first: int
@@ -79,31 +80,42 @@ class Steadying(Remedy):
             RestorationError: the clip has another size than the frames examined.
         """
         if self.steady:
-            return clip.between(first, stop)
+            return clip if (first, stop) == (clip.first, clip.stop) else clip.between(first, stop)
+        return self.drawn(clip, first, stop, 1, bench)
+
+    @property
+    def moves(self) -> bool:
+        """Whether there is anything to correct."""
+        return not self.steady
+
+    def drawn(self, clip: Clip, first: int, stop: int, factor: int, bench: Bench) -> Clip:
         if clip.size != self.size:
             raise RestorationError(
                 f"frames {clip.first}-{clip.stop - 1} are {clip.size[1]}x{clip.size[0]}, but the shot was examined for "
                 f"stabilization at {self.size[1]}x{self.size[0]}: put stabilization before what changes the size"
             )
-        kept = clip.between(first, stop)
-        frames, marks = torch.empty_like(kept.frames), torch.empty_like(kept.origin)
+        kept, (height, width) = clip.between(first, stop), clip.size
+        frames = clip.frames.new_empty((len(kept), 3, factor * height, factor * width))
+        origin = kept.origin.repeat_interleave(factor, dim=1).repeat_interleave(factor, dim=2)
 
         def lay(number: int) -> None:
-            picture, mark = self._steadied(clip, number)
+            picture, mark = self._steadied(clip, number, factor)
             frames[number - first] = picture
-            marks[number - first] = torch.from_numpy(mark)
+            origin[number - first] = torch.maximum(origin[number - first], torch.from_numpy(mark).to(origin.device))
 
         bench.map(lay, kept.numbers)
-        return kept.marked(frames, marks)
+        return replace(kept, frames=frames, origin=origin)
 
-    def _steadied(self, clip: Clip, number: int) -> tuple[Tensor, NDArray[np.uint8]]:
-        """A frame in its place `(3, H, W)`, and what was done to its pixels `(H, W)`."""
-        movement = Movement.of(self.where(number), self.size)
+    def _steadied(self, clip: Clip, number: int, factor: int) -> tuple[Tensor, NDArray[np.uint8]]:
+        """A frame in its place `(3, factor H, factor W)`, and what was done to its pixels `(factor H, factor W)`."""
+        movement = Movement.of(self.where(number), self.size, factor=factor)
         picture = moved(clip[number], movement)
         if movement.still:
             return picture, np.full(movement.size, Origin.UNTOUCHED, np.uint8)
         others = sorted((n for n in clip.numbers if 0 < abs(n - number) <= self.halo), key=lambda n: abs(n - number))
-        donors = [Donor(n - number, clip[n], Movement.of(self.where(number, n), self.size)) for n in others]
+        donors = [
+            Donor(n - number, clip[n], Movement.of(self.where(number, n), self.size, factor=factor)) for n in others
+        ]
         return picture, filled(picture, movement, donors)
 
     def summary(self) -> str:

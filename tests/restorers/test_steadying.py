@@ -11,6 +11,8 @@ from skimage import data
 
 from restorers.clip import Clip, Origin
 from restorers.colorspace import Space
+from restorers.enhancement import Enlargement
+from restorers.grain import GrainModel
 from restorers.render import Span, opened
 from restorers.restorer import Bench
 from restorers.steadying import REACH, Steadying, covering_zoom
@@ -186,3 +188,41 @@ def test_the_layer_survives_being_written_down(weave: NDArray[np.float64]) -> No
     again = Steadying.loaded(*layer.dumped())
     clip = clip_of(filmed(weave + PAN), first=FIRST)
     assert torch.equal(again.apply(clip, Bench()).frames, layer.apply(clip, Bench()).frames)
+
+
+def enlargement(degrain: float = 0.0) -> Enlargement:
+    correlated = np.zeros((25, 25))
+    correlated[12, 12] = 1
+    grain = GrainModel(
+        levels=(0.0, 1.0),
+        sigma=np.full((3, 2), 0.01),
+        correlation=np.eye(3),
+        autocorrelation=correlated,
+        blocks=1,
+        method="temporal",
+    )
+    return Enlargement(grain=grain, factor=2, degrain=degrain, regrain=0.0)
+
+
+def test_a_steadied_shot_is_enlarged_in_the_same_resampling(weave: NDArray[np.float64]) -> None:
+    layer, larger, frames = remedy(weave, PAN), enlargement(), filmed(weave + PAN)
+    source, bench = ArraySource(frames, Space.DENSITY, first=FIRST), Bench()
+    span = Span(FIRST, FIRST + LENGTH, (layer, larger))
+    once = opened(source, span, FIRST, FIRST + LENGTH, bench)
+    twice = larger.apply(layer.apply(clip_of(frames, first=FIRST), bench), bench)
+    assert once.frames.shape == twice.frames.shape == (LENGTH, 3, 2 * SIZE[0], 2 * SIZE[1])
+    assert once.origin.shape == (LENGTH, 2 * SIZE[0], 2 * SIZE[1])
+    inner = slice(24, -24)
+    assert float((once.frames - twice.frames)[..., inner, inner].abs().mean()) < 0.003
+    assert (borrowed(once.origin) & borrowed(twice.origin)).sum() > 0.6 * borrowed(twice.origin).sum()
+    parts = [opened(source, span, n, n + 2, bench) for n in range(FIRST, FIRST + LENGTH, 2)]
+    assert torch.equal(torch.cat([part.frames for part in parts]), once.frames)
+    assert torch.equal(torch.cat([part.origin for part in parts]), once.origin)
+
+
+def test_what_is_to_lose_its_grain_first_is_enlarged_afterwards(weave: NDArray[np.float64]) -> None:
+    layer, larger, frames = remedy(weave, STILL, "repeat"), enlargement(degrain=0.5), filmed(weave)
+    source, bench = ArraySource(frames, Space.DENSITY, first=FIRST), Bench()
+    both = opened(source, Span(FIRST, FIRST + LENGTH, (layer, larger)), FIRST + 3, FIRST + 5, bench)
+    by_hand = larger.apply(layer.apply(clip_of(frames, first=FIRST), bench), bench)
+    assert torch.equal(both.frames, by_hand.between(FIRST + 3, FIRST + 5).frames)
