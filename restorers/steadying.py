@@ -89,6 +89,11 @@ class Steadying(Moving):
         return not self.steady
 
     def drawn(self, clip: Clip, first: int, stop: int, factor: int, bench: Bench) -> Clip:
+        """The frames first <= n < stop in their place and `factor` times larger, each resampled once.
+
+        Raises:
+            RestorationError: the clip has another size than the frames examined.
+        """
         if clip.size != self.size:
             raise RestorationError(
                 f"frames {clip.first}-{clip.stop - 1} are {clip.size[1]}x{clip.size[0]}, but the shot was examined for "
