@@ -1,11 +1,11 @@
 """What of a path is the camera's, and what the machine's: told by likelihood, shot by shot.
 
 What the path does slowly is the camera's, what it does from frame to frame is the machine's; how slowly is told by
-likelihood (see `trend`), unless nothing speaks against a camera that stood still.
-
-Schwarz, Estimating the dimension of a model, Annals of Statistics 6(2), 1978. doi:10.1214/aos/1176344136
+likelihood (see `trend`), for each axis by itself where that says more, unless nothing speaks against a camera that
+stood still. Weave that swings within a second or so is told from a camera that moved by where it leads: nowhere.
 """
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -18,9 +18,14 @@ Floats: TypeAlias = NDArray[np.float64]
 
 LEAST_TRAVEL_PX = 0.5
 LEAST_ZOOM_PX = 1.0
-TRAVEL_SPREADS = 2.5
+TRAVEL_SPREADS = 1.5
 CERTAINTY = 2.0
 GROUPS = (slice(0, 1), slice(1, 3), slice(3, len(WARP)))  # shift; rotation and shrinkage; warp
+SLOW_PERIODS = (24, 34, 48, 68, 96, 136, 192, 384, 768)
+SWINGING_CARRIED = (-0.3, 0.0, 0.3, 0.6, 0.75)
+MOST_APART = 4
+LEAST_LENGTH = 6
+MOVING, EITHER = (2, 3, 4), (1, 2, 3, 4)  # orders of courses: a camera that pans need not zoom
 
 
 class Courses(NamedTuple):
@@ -32,30 +37,18 @@ class Courses(NamedTuple):
 
 
 def parted(path: Floats, camera: Literal["auto", "static", "moving"]) -> Courses:
+    """The camera's part of a path `(T, 2, K)` of modes of `warp`, pixels."""
     if camera == "static" or (camera == "auto" and not _travels(path)):
         return Courses(np.broadcast_to(np.median(path, axis=0), path.shape), True, None)
     values = path.copy()
-    period = 0.0
-    for group in reversed(GROUPS):
+    period = np.inf
+    for group in GROUPS:
         part = path[:, :, group]
         if part.size:
-            course = trend.slow_course(part.reshape(len(path), -1))
-            values[:, :, group], period = course.values.reshape(part.shape), course.period
-    return Courses(values, False, period)
-
-
-def _travels(path: Floats) -> bool:
-    """Whether the camera moved: in shift or slope, a course explains the path better, and leads somewhere."""
-    length = len(path)
-    for group, least in ((GROUPS[0], LEAST_TRAVEL_PX), (GROUPS[1], LEAST_ZOOM_PX)):
-        part = path[:, :, group].reshape(length, -1)
-        slow, still = trend.slow_course(part), trend.constant_course(part)
-        bought = part.shape[1] * (slow.freedom - still.freedom) * np.log(length)
-        spread = float(np.sqrt(((part - slow.values) ** 2).sum() / length))
-        travel = float(np.sqrt((np.ptp(slow.values, axis=0) ** 2).sum()))
-        if slow.cost + bought < still.cost and travel > max(TRAVEL_SPREADS * spread, least):
-            return True
-    return False
+            courses = _together_or_apart(part.reshape(len(path), -1), MOVING if group == GROUPS[0] else EITHER)
+            values[:, :, group] = np.concatenate([course.values for course in courses], axis=1).reshape(part.shape)
+            period = min(period, *(course.model.period for course in courses)) if group == GROUPS[0] else period
+    return Courses(values, False, float(period))
 
 
 def told(jitter: Floats, error: Floats) -> Floats:
@@ -68,3 +61,38 @@ def told(jitter: Floats, error: Floats) -> Floats:
         if found[:, group].sum() < CERTAINTY**2 * (error[:, group] ** 2).sum():
             share[:, group] = 0
     return share
+
+
+def _together_or_apart(series: Floats, orders: Sequence[int]) -> list[trend.Course]:
+    """Courses of all series, `(T, K)`, of one model, or of a model each, whichever is likelier."""
+    if len(series) < 3:
+        return [trend.Course(series, trend.Model(2, 2.0, 0.0), np.zeros(series.shape[1]), 0.0)]
+    together = trend.slow_course(series, orders=orders)
+    if series.shape[1] > MOST_APART:
+        return [together]
+    apart = [trend.slow_course(series[:, k : k + 1], orders=orders) for k in range(series.shape[1])]
+    return [together] if together.cost < sum(course.cost for course in apart) else apart
+
+
+def _slowly(series: Floats) -> tuple[trend.Course, trend.Course]:
+    """The series explained by a course that swings within many frames, and by none, with jitter that lasts."""
+    slow = trend.slow_course(series, periods=SLOW_PERIODS, carried=SWINGING_CARRIED)
+    return slow, trend.slow_course(series, orders=(1,), periods=SLOW_PERIODS, carried=SWINGING_CARRIED)
+
+
+def _travels(path: Floats) -> bool:
+    """Whether the camera moved: in shift or slope, a course explains the path better, and leads somewhere."""
+    if len(path) < LEAST_LENGTH:
+        return bool(np.ptp(path[:, :, 0], axis=0).max() > 10 * LEAST_TRAVEL_PX)
+    for group, least in ((GROUPS[0], LEAST_TRAVEL_PX), (GROUPS[1], LEAST_ZOOM_PX)):
+        part = path[:, :, group].reshape(len(path), -1)
+        if not part.size:
+            continue
+        pairs = [_slowly(part[:, k : k + 1]) for k in range(part.shape[1])]
+        leading = [slow if slow.cost < still.cost else still for slow, still in pairs]
+        course = np.concatenate([found.values for found in leading], axis=1)
+        spread = float(np.sqrt(((part - course) ** 2).sum() / len(path)))
+        travel = float(np.sqrt((np.ptp(course, axis=0) ** 2).sum()))
+        if travel > max(TRAVEL_SPREADS * spread, least):
+            return True
+    return False

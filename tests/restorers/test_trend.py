@@ -6,8 +6,9 @@ import pytest
 from restorers import trend
 
 
-def jitter(length: int, count: int, carried: float = 0.2) -> np.ndarray:
-    random = np.random.default_rng(length)
+def jitter(length: int, count: int, carried: float = 0.2, *, seed: int = 0) -> np.ndarray:
+    """Jitter of unit spread of which a share carries over to the next frame, `(T, K)`."""
+    random = np.random.default_rng((length, seed) if seed else length)
     values = random.normal(size=(length + 20, count))
     for t in range(1, len(values)):
         values[t] = carried * values[t - 1] + np.sqrt(1 - carried**2) * values[t]
@@ -60,3 +61,38 @@ def test_a_step_in_the_course_stays_sharp_where_it_is_not_held() -> None:
     hold = np.ones(38)
     hold[18:20] = 0
     assert trend.smoothed(series, 96, order=2, hold=hold) == pytest.approx(series, abs=1e-6)
+
+
+@pytest.mark.parametrize("order", [2, 3, 4])
+@pytest.mark.parametrize("turns", [(), (trend.Turn(9, 12, 2.0),)], ids=["smooth", "turning"])
+def test_the_cost_of_a_course_is_the_likelihood_of_the_differences(order: int, turns: tuple[trend.Turn, ...]) -> None:
+    series, length, carried = jitter(24, 1), 24, 0.3
+    model = trend.Model(order, 17, carried, turns, 1.3)
+    time = np.arange(length)
+    strength = 1 / (2 * np.sin(np.pi / 17)) ** (2 * order)
+    slack = np.full(length - order, 1 / strength)
+    for first, stop, spread in turns:
+        slack[first:stop] = np.maximum(slack[first:stop], spread**2 / 1.3)
+    differences = np.diff(np.eye(length), order, axis=0)
+    covariance = carried ** np.abs(time[:, None] - time) / (1 - carried**2)
+    spread = 1.3 * (differences @ covariance @ differences.T + np.diag(slack))
+    there = differences @ series[:, 0]
+    expected = np.linalg.slogdet(2 * np.pi * spread)[1] + there @ np.linalg.solve(spread, there)
+    expected -= np.linalg.slogdet(differences @ differences.T)[1]
+    expected += sum(np.log(2 * np.pi * length * size**2) for size in trend.POLYNOMIAL_PX[:order])
+    expected += len(turns) * 2 * np.log(length * len(trend.TURNS)) + trend.SWINGING
+    assert trend._course(series, model, known=True).cost == pytest.approx(expected, abs=1e-2)
+
+
+@pytest.mark.parametrize(("order", "course"), [(2, "straight"), (4, "eased")])
+def test_the_order_is_the_least_that_the_course_needs(order: int, course: str) -> None:
+    share = np.arange(80.0)[:, None] / 79
+    values = 100 * (share if course == "straight" else 3 * share**2 - 2 * share**3)
+    assert trend.slow_course(values + 0.5 * jitter(80, 1)).model.order == order
+
+
+def test_a_course_turns_where_the_camera_starts() -> None:
+    course = 3 * np.clip(np.arange(80.0)[:, None] - 40, 0, None)
+    found = trend.slow_course(course + 0.5 * jitter(80, 1))
+    assert len(found.model.turns) == 1
+    assert found.model.turns[0].first <= 39 <= found.model.turns[0].stop
