@@ -122,7 +122,7 @@ def opened(source: Source, span: Span, first: int, stop: int, bench: Bench) -> C
     scan = source.read(max(first - reach, span.first), min(stop + reach, span.stop))
     clip = on_device(scan, bench)
     drawn = False
-    for remedy, above, halo in zip(span.remedies, (*span.remedies[1:], None), halos, strict=True):
+    for remedy, above, halo in zip(span.remedies, (*span.remedies, None)[1:], halos, strict=True):
         reach -= halo
         clip = clip.in_space(remedy.space)
         here, there = max(first - reach, span.first), min(stop + reach, span.stop)
