@@ -15,7 +15,7 @@ from restorers.restorer import Bench
 from restorers.stabilization import Stabilization
 from tests.benchmarks import edges, evenness, lights, moves, stabilizers
 from tests.benchmarks.footage import coded, decoded, filmed, restored
-from tests.benchmarks.paths import errors, places, trend, unsteadiness
+from tests.benchmarks.paths import Applied, errors, places, trend, unsteadiness
 from tests.benchmarks.peers import Ffmpeg, PeerFailed, temporal_median
 from tests.benchmarks.quality import dirt_rows, fidelity_rows, movement_rows
 from tests.benchmarks.readings import Goal, Reading, rows
@@ -94,7 +94,7 @@ def shot(camera: moves.Camera = moves.still, frames: int = 6, *, wear: moves.Wea
     return moves.take(film, wear or moves.Wear(grain=0, dust=0), seed=3)
 
 
-def undone(found: moves.Take) -> stabilizers.Applied:
+def undone(found: moves.Take) -> Applied:
     """The displacement that lays every frame back on the film, found by fixed-point steps."""
 
     def applied(index: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -147,8 +147,8 @@ def test_what_a_filter_did_is_read_back_from_its_chart() -> None:
     found = shot(frames=3).found
     x, y = places(SMALL)
     moved = stabilizers.filtered(found, ("pad=iw+8:ih+4:8:4,crop=iw-8:ih-4:0:0",))(1, x, y)
-    np.testing.assert_allclose(moved, np.broadcast_to([[-8.0], [-4.0]], moved.shape), atol=0.02)
-    np.testing.assert_allclose(stabilizers.filtered(found, ("null",))(2, x, y), 0, atol=0.02)
+    np.testing.assert_allclose(moved, np.broadcast_to([[-8.0], [-4.0]], moved.shape), atol=0.01)
+    np.testing.assert_allclose(stabilizers.filtered(found, ("null",))(2, x, y), 0, atol=0.01)
 
 
 def test_a_turned_chart_is_read_back() -> None:
