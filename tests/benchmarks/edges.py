@@ -1,7 +1,4 @@
-"""Slanted edges in a scene, and how sharp they are: the frequency at which half of their contrast is left.
-
-ISO 12233:2017, Photography - Electronic still picture imaging - Resolution and spatial frequency responses.
-"""
+"""Slanted edges in a scene, and how sharp they are: the frequency at which half of their contrast is left."""
 
 from dataclasses import dataclass
 
@@ -9,7 +6,8 @@ import cv2
 import numpy as np
 from scipy.special import erf
 
-from tests.benchmarks.moves import Film, Floats, Singles
+from restorers.metrics import sharpness
+from tests.benchmarks.moves import Film, Singles
 from tests.benchmarks.peers import Frames
 
 SLANT = np.deg2rad(5.0)
@@ -17,7 +15,6 @@ BLUR_PX = 0.65
 DARK, BRIGHT = 90.0, 165.0
 PATCH_PX = 120
 WINDOW_PX = 80
-BINS = 4
 PLACES = ((0.25, 0.3), (0.75, 0.7))  # of the frame, y and x: an upright edge, then a level one
 
 
@@ -67,37 +64,5 @@ def mtf50(frames: Frames) -> float:
         for index, (cy, cx) in enumerate(centers(size)):
             rows, columns = (slice(round(c) - WINDOW_PX // 2, round(c) + WINDOW_PX // 2) for c in (cy, cx))
             patch = gray[rows, columns]
-            found.append(half_contrast(patch if index == 0 else patch.T))
+            found.append(sharpness.mtf50(patch if index == 0 else patch.T))
     return float(np.mean(found))
-
-
-def half_contrast(patch: Floats) -> float:
-    """Frequency in cycles per pixel at which an upright slanted edge `(h, w)` keeps half of its contrast.
-
-    Raises:
-        ValueError: there is no edge.
-    """
-    rows, columns = np.mgrid[: patch.shape[0], : patch.shape[1]]
-    slope = np.abs(np.gradient(cv2.GaussianBlur(patch, (0, 0), 1.0), axis=1))
-    slope[slope < 0.2 * slope.max(axis=1, keepdims=True)] = 0
-    if slope.max() < 1:
-        raise ValueError("no edge to measure sharpness on")
-    middle = (slope * columns).sum(axis=1) / slope.sum(axis=1)
-    tilt, start = np.polyfit(np.arange(len(middle)), middle, 1)
-    distance = (columns - start - tilt * rows) * np.cos(np.arctan(tilt))
-    reach = WINDOW_PX * 0.3
-    near = np.abs(distance) < reach
-    place = np.floor((distance[near] + reach) * BINS).astype(int)
-    count = np.bincount(place)
-    profile = np.bincount(place, patch[near])[count > 0] / count[count > 0]
-    spread = np.gradient(profile)
-    peak = int(np.abs(cv2.GaussianBlur(spread[None], (0, 0), BINS)[0]).argmax())
-    half = min(peak, len(spread) - 1 - peak)
-    spread = spread[peak - half : peak + half + 1] * np.hanning(2 * half + 3)[1:-1]
-    response = np.abs(np.fft.rfft(spread, 8 * len(spread)))
-    frequency = np.fft.rfftfreq(8 * len(spread), 1 / BINS)
-    derivative = np.sinc(2 * frequency / BINS)  # of the central difference
-    response = response / response[0] / np.maximum(derivative, 0.1)
-    below = int(np.argmax(response < 0.5))
-    a, b = response[below - 1], response[below]
-    return float(frequency[below - 1] + (frequency[below] - frequency[below - 1]) * (a - 0.5) / (a - b))
