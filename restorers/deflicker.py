@@ -21,8 +21,10 @@ from restorers.scenelight import Event, parted
 
 Floats: TypeAlias = NDArray[np.float64]
 
-LEAST_DENSITY = 0.001
-CERTAINTY = 2.0
+LEAST_DENSITY = 0.0015
+CERTAINTY = 3.0
+USUAL = 1.4826
+FARTHEST = 4.0
 
 
 class Evening(Remedy):
@@ -134,9 +136,13 @@ def _parted(found: Light) -> tuple[Floats, tuple[Event, ...]]:
 
 
 def _told(flicker: Floats, found: Light) -> Floats:
-    """The flicker `(T, 3, K + 1)` without what may be error, and without groups not to be told from an even film."""
-    sizes = np.asarray((flicker**2).mean(axis=0), np.float64)
-    told = flicker * np.clip(1 - found.error**2 / np.maximum(sizes, 1e-12), 0, 1)
+    """The flicker `(T, 3, K + 1)` without what may be error, and without groups not to be told from an even film.
+
+    Flicker goes on through the shot: what stands far out of its usual size in a few frames is held to that.
+    """
+    sizes = np.minimum((flicker**2).mean(axis=0), (USUAL * np.median(np.abs(flicker), axis=0)) ** 2)
+    held = np.clip(flicker, -FARTHEST * np.sqrt(sizes), FARTHEST * np.sqrt(sizes))
+    told = held * np.clip(1 - found.error**2 / np.maximum(sizes, 1e-12), 0, 1)
     for group in _GROUPS:
         size, error = sizes[:, group].sum(), (found.error[:, group] ** 2).sum()
         if size < max(3 * LEAST_DENSITY**2, CERTAINTY**2 * error):

@@ -329,12 +329,13 @@ def _rhythm(length: int, period: float, memory: float) -> Floats:
 
 
 def _drift(length: int) -> Floats:
-    """A slow course: a slope, and swings of two seconds or more that are the smaller the quicker they are."""
+    """A slow course: a slope, straight or bent, and swings of two seconds or more that are the smaller the quicker they are."""
     count = max(2 * length // SLOWEST_DRIFT, 1)
     phase = (np.arange(length) + 0.5) / length
     order = np.arange(1, count + 1)
     swings = np.cos(np.pi * phase[:, None] * order) * 0.3 / order**2
-    return np.concatenate((0.5 * phase[:, None] - 0.25, swings), axis=1)
+    bent = phase[:, None] ** np.arange(1, 4) - 0.5
+    return np.concatenate((0.5 * bent, swings), axis=1)
 
 
 def _likeliest(voices: Sequence[_Voice], states: Sequence[_State], courses: Floats) -> tuple[Event, float, float]:
