@@ -16,16 +16,19 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from numpy.typing import NDArray
 from torch import Tensor
 
-from restorers.colorspace import luma
+from restorers.colorspace import Space, converted, luma
 
 Picture: TypeAlias = NDArray[np.uint8]
 Flow: TypeAlias = NDArray[np.float32]
 Weights: TypeAlias = NDArray[np.float32]
 
 FLOW_LINES = 540
+FINE_BLUR_PX = 0.7
+LUMA = (0.2126, 0.7152, 0.0722)
 GRAY_MEAN = 128.0
 GRAY_SPREAD = 48.0
 SHADING_SHARE = 12
@@ -45,19 +48,41 @@ def luma_for_flow(frame: Tensor, *, lines: int = FLOW_LINES) -> Picture:
     return np.asarray(np.clip(_normal(gray) * GRAY_SPREAD + GRAY_MEAN + 0.5, 0, 255), np.uint8)
 
 
-def fine_luma(frame: Tensor, *, lines: int = FLOW_LINES) -> NDArray[np.float32]:
+def fine_luma(frame: Tensor, space: Space = Space.DENSITY, *, lines: int = FLOW_LINES) -> NDArray[np.float32]:
     """A small gray picture of a frame that keeps its detail, without its flicker and slow shading.
 
+    Codes of scans stand for densities well enough to be laid over one another; only scene-linear ones are converted.
+
     Args:
-        frame: `(3, H, W)`, best in density.
-        lines: most lines of the picture; smaller frames keep their size.
+        frame: `(3, H, W)` in `space`.
+        space: what its numbers mean.
+        lines: lines of the picture, about; a pixel of it is a whole number of pixels of the frame, and what is left
+            over at the right and the bottom is left out.
 
     Returns:
         `(h, w)`, mean 0, standard deviation 1.
     """
-    gray = cv2.GaussianBlur(_small_luma(frame, lines), (0, 0), 0.7)
-    around = max(len(gray) // SHADING_SHARE, 1) * 2 + 1
-    return _normal(gray - cv2.blur(gray, (around, around), borderType=cv2.BORDER_REPLICATE))
+    gray = _shrunk_luma(frame, pixels_in_fine(frame.shape[-2], lines=lines))
+    if space is Space.LINEAR:
+        gray = converted(torch.from_numpy(gray)[None, None], space, Space.DENSITY)[0, 0].numpy()
+    gray = np.asarray(cv2.GaussianBlur(gray, (0, 0), FINE_BLUR_PX), np.float32)
+    height, width = gray.shape
+    small = cv2.resize(gray, (max(width // 4, 1), max(height // 4, 1)), interpolation=cv2.INTER_AREA)
+    around = max(len(small) // SHADING_SHARE, 1) * 2 + 1
+    shade = cv2.blur(small, (around, around), borderType=cv2.BORDER_REPLICATE)
+    spread = max(float((small - shade).std()), 1e-4)
+    even = gray - cv2.resize(shade, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(even * np.float32(1 / spread), np.float32)
+
+
+def pixels_in_fine(height: int, *, lines: int = FLOW_LINES) -> int:
+    """Pixels of a frame of some height in a pixel of its `fine_luma`, along each axis."""
+    return max(round(height / lines), 1)
+
+
+def picture_of(fine: NDArray[np.float32]) -> Picture:
+    """A gray picture for flow made of a `fine_luma` or a smaller copy of one: mean 128, clipped to [0, 255]."""
+    return np.asarray(np.clip(cv2.medianBlur(fine, 3) * GRAY_SPREAD + GRAY_MEAN + 0.5, 0, 255), np.uint8)
 
 
 def flow(source: Picture, target: Picture, guess: Flow | None = None) -> Flow:
@@ -129,6 +154,17 @@ def frame_shifts(pictures: list[Picture]) -> NDArray[np.float64]:
         sure = texture(source) * np.exp(-consistency(forward, backward))
         shifts[index] = global_shift(forward, np.asarray(sure, np.float32))
     return shifts
+
+
+def _shrunk_luma(frame: Tensor, times: int) -> NDArray[np.float32]:
+    """Luma of a frame `(3, H, W)`, each pixel the mean of `times` by `times`."""
+    height, width = (n // times for n in frame.shape[-2:])
+    cut = frame[:, : height * times, : width * times].to(torch.float32)
+    if cut.is_cuda:
+        return np.asarray(F.avg_pool2d(luma(cut)[None], times)[0, 0].cpu().numpy(), np.float32)
+    red, green, blue = cut.numpy()
+    gray = cv2.scaleAdd(blue, LUMA[2], cv2.addWeighted(red, LUMA[0], green, LUMA[1], 0))
+    return np.asarray(cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _small_luma(frame: Tensor, lines: int) -> NDArray[np.float32]:

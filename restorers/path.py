@@ -1,12 +1,17 @@
 """Where each frame of a shot lies, in coefficients of the modes of `warp`.
 
-Dense flow says how each frame lies against the one before, and starts its exact registration with those one, two and
-four before, which are reconciled to one path by least squares. Then every frame is laid anew over a median of steadied
-frames: of the whole shot where the camera stood still, of its neighbors where it moved.
+Where the camera stood still, or all but still, a few frames from all over the shot are laid over one of them, and then
+over their own median, which is the picture without what moved through it: every frame is laid over that. Where the
+camera moved, small pictures of the frames are laid over those one, two and four before, and the steps reconciled by
+least squares; then every frame is laid over the middle of its steadied neighbors.
+
+A frame that shows nothing of the others, black, out of focus or torn, lies where its neighbors say, and its error says
+that it is not known.
 """
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
@@ -14,9 +19,12 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import diags_array, eye_array
+from scipy.sparse.linalg import splu
+from torch import Tensor
 
 from restorers import jumps, motion, trend, warp
-from restorers.registration import Placement, Reference
+from restorers.registration import Level, Placement, Reference, coarse, coarseness
 from restorers.render import Footage
 from restorers.restorer import Bench
 
@@ -24,12 +32,22 @@ Floats: TypeAlias = NDArray[np.float64]
 Singles: TypeAlias = NDArray[np.float32]
 Modes: TypeAlias = tuple[tuple[int, int], ...]
 
+SAMPLED_FRAMES = 11
+LEAST_LIKENESS = 0.25
+LEAST_SHARE = 0.8
+MOST_TRAVEL = 0.04
+ROUNDS = (*(warp.AFFINE,) * 3, *(warp.WARP,) * 3)
+AGREEING_SPREADS = 2.0
+SLOPE_SHARE = 0.1
+AROUND_PX = 5
 LAGS = (1, 2, 4)
-REFERENCE_FRAMES = 15
 NEIGHBORS = 3
-ROUGH_STEP_PX = 4
-FLOW_STEP_PX = 8
-STRAYING_PX = 1.0
+ROUGH_WEIGHT = 0.02
+FLOW_STEP_PX = 4
+STRAYING_PX = 0.5
+LEAST_ERROR_PX = 0.01
+LOST_PX = 1.0
+SLACK = 1e-6
 
 
 class Path(NamedTuple):
@@ -37,7 +55,7 @@ class Path(NamedTuple):
 
     Attributes:
         places: `(T, 2, K)` in pixels of the frames; the median of a shot is near zero.
-        error: `(T, 2, K)` standard error of each; infinite where it is not known.
+        error: `(T, 2, K)` standard error of each; a pixel or more where the frame could not be placed.
         agreement: `(T,)` share of the picture that lies as the modes say, in [0, 1].
     """
 
@@ -46,159 +64,293 @@ class Path(NamedTuple):
     agreement: Floats
 
 
-def path_over_pairs(footage: Footage, modes: Modes, bench: Bench) -> Path:
-    """The path as pairs of frames tell it; holds as many small pictures as the longest lag."""
-    length, shape = len(footage), (2, len(modes))
-    pairs = list(_pairs(footage, modes, bench))
-    steps = (trend.Step(source, target, found.coefficients, found.agreement) for source, target, found in pairs)
-    places = trend.reconciled(steps, length, shape)
-    agreement = np.zeros((length, 2))
-    for source, target, found in pairs:
-        agreement[[source, target]] += (found.agreement, 1)
-    return Path(places, np.full(places.shape, np.inf), agreement[:, 0] / np.maximum(agreement[:, 1], 1))
+def path_over_still(footage: Footage, modes: Modes, bench: Bench) -> Path | None:
+    """The path of a shot whose frames show one picture: each over that picture; None where they do not.
 
-
-def path_over_median(footage: Footage, places: Floats, modes: Modes, bench: Bench) -> Path:
-    """The path of a shot whose camera stood still: each frame over the median of frames from all of it.
-
-    `places`, `(T, 2, K)` in pixels, says roughly where they lie.
+    Reads a sample of the frames, and each frame once.
     """
-    sampled = [
-        _steadied(motion.fine_luma(clip.frames[0]), places[clip.first - footage.first], footage.size, modes)
-        for clip in footage.sample(REFERENCE_FRAMES)
-    ]
-    reference = Reference.of(np.median(np.stack(sampled), axis=0), modes)
-    per_frame = _per_frame_pixel(reference.size, footage.size)
+    still = _still(footage, modes, bench)
+    if still is None:
+        return None
+    knots = still.places.reshape(len(still.times), -1).T
+    starts = np.stack([np.interp(np.arange(len(footage)), still.times, knot) for knot in knots], axis=1)
 
     def placement(item: tuple[int, Singles]) -> Placement:
         index, picture = item
-        return reference.placed(picture, places[index] / per_frame)
+        found = still.reference.placed(picture, starts[index].reshape(still.places.shape[1:]))
+        if found.likeness > LEAST_LIKENESS:
+            return found
+        start, _ = _flowed(still.flat, motion.picture_of(coarse(picture)), modes)
+        again = still.reference.placed(picture, coarseness(picture) * start)
+        return again if again.likeness > found.likeness else found
 
     found: list[Placement] = []
-    for numbers, clip in footage.windows():
-        pictures = [(number - footage.first, motion.fine_luma(clip[number])) for number in numbers]
-        found += bench.map(placement, pictures)
-    return _path(found, per_frame)
+    for batch in _pictures(footage, bench):
+        found += bench.map(placement, enumerate(batch, len(found)))
+    return _path(found, motion.pixels_in_fine(footage.size[0]))
+
+
+def path_over_pairs(footage: Footage, modes: Modes, bench: Bench) -> Path:
+    """The path as pairs of frames tell it, roughly; holds as many small pictures as the longest lag.
+
+    Its error is that of single pairs.
+    """
+    length, shape = len(footage), (2, len(modes))
+    steps = [trend.Step(t, t + 1, np.zeros(shape), SLACK) for t in range(length - 1)]  # where nothing tells more
+    agreement, errors = np.zeros((length, 2)), np.full((length, *shape), np.inf)
+    for source, target, found in _pairs(footage, modes, bench):
+        agreement[[source, target]] += (found.agreement, 1)
+        if found.likeness > LEAST_LIKENESS:
+            weight = 1 / float((found.error**2).sum() + LEAST_ERROR_PX**2)
+            steps.append(trend.Step(source, target, found.coefficients, weight))
+            errors[[source, target]] = np.minimum(errors[[source, target]], found.error)
+    places = trend.reconciled(steps, length, shape)
+    return _known(places, errors, agreement[:, 0] / np.maximum(agreement[:, 1], 1))
 
 
 def path_over_neighbors(footage: Footage, places: Floats, course: Floats, modes: Modes, bench: Bench) -> Path:
-    """The path of a shot whose camera moved: each frame over the median of its steadied neighbors.
+    """The path of a shot whose camera moved: each frame over the middle of its steadied neighbors.
 
     `places`, `(T, 2, K)` in pixels, says roughly where the frames lie, `course` which part of it is the camera's.
     """
+    times = motion.pixels_in_fine(footage.size[0])
 
     def placement(item: tuple[int, dict[int, Singles]]) -> Placement:
         index, around = item
-        per_frame = _per_frame_pixel(around[index].shape, footage.size)
         steadied = [
-            _steadied(picture, places[other] - course[index], footage.size, modes)
+            _steadied(picture, (places[other] - course[index]) / times, modes)
             for other, picture in around.items()
             if other != index
         ]
-        reference = Reference.of(np.median(np.stack(steadied), axis=0), modes)
-        return reference.placed(around[index], (places[index] - course[index]) / per_frame)
+        reference = Reference.of(_trimmed(steadied), modes)
+        return reference.placed(around[index], (places[index] - course[index]) / times)
 
     found: list[Placement] = []
     batch: list[tuple[int, dict[int, Singles]]] = []
-    per_frame = np.ones((2, 1))
-    for item in _surrounded(footage):
-        per_frame = _per_frame_pixel(item[1][item[0]].shape, footage.size)
+    for item in _surrounded(footage, bench):
         batch.append(item)
         if len(batch) == 2 * bench.workers:
             found += bench.map(placement, batch)
             batch = []
     found += bench.map(placement, batch)
-    path = _path(found, per_frame)
-    return path._replace(places=path.places + course)
+    path = _path(found, times)
+    return path._replace(places=_parted_from_neighbors(path.places + course, places))
+
+
+def _parted_from_neighbors(found: Floats, rough: Floats) -> Floats:
+    """The path `(T, 2, K)` of frames each found over the mean of its neighbors, which were only roughly in place.
+
+    What is found of a frame holds the mean error of its neighbors' rough places; a least squares fit to all frames at
+    once takes it out again. What is slower than the neighbors reach is told by the rough places.
+    """
+    length = len(found)
+    offsets = [k for k in range(-NEIGHBORS, NEIGHBORS + 1) if k and abs(k) < length]
+    around = diags_array([np.ones(length - abs(k)) for k in offsets], offsets=offsets, shape=(length, length)).tocsr()
+    mean = diags_array(1 / around.sum(axis=1)) @ around
+    apart = eye_array(length) - mean
+    normal = (apart.T @ apart + ROUGH_WEIGHT * eye_array(length)).tocsc()
+    flat, start = (part.reshape(length, -1) for part in (found, rough))
+    goal = apart.T @ (flat - mean @ start) + ROUGH_WEIGHT * start
+    return np.asarray(splu(normal).solve(goal)).reshape(found.shape)
+
+
+class _Still(NamedTuple):
+    """What stands still in a shot: its picture, and which of the shot's frames were placed on it, `(S,)`, and where."""
+
+    reference: Reference
+    flat: motion.Picture
+    times: NDArray[np.intp]
+    places: Floats
+
+
+def _still(footage: Footage, modes: Modes, bench: Bench) -> _Still | None:
+    """The picture that a sample of the frames shows; None where they do not show the same."""
+    sample = replace(footage, space=footage.source.space).sample(SAMPLED_FRAMES)
+    seen = [(clip.first - footage.first, motion.fine_luma(clip.frames[0], clip.space)) for clip in sample]
+    small = [coarse(picture) for _, picture in seen]
+    for anchor in dict.fromkeys(len(seen) * k // 4 for k in (2, 1, 3)):
+        gathered = _gathered(small, anchor, modes, bench)
+        if gathered is not None:
+            pictures = [seen[k][1] for k in gathered]
+            rough = coarseness(pictures[0]) * np.stack(list(gathered.values()))
+            middle, trust = _middle(pictures, rough, modes, bench)
+            reference = Reference.of(middle, modes, trust)
+            places = _centered(bench.map(partial(_laid, reference), zip(pictures, rough, strict=True)))
+            middle, trust = _middle(pictures, places, modes, bench)
+            times = np.array([seen[k][0] for k in gathered])
+            return _Still(Reference.of(middle, modes, trust), motion.picture_of(coarse(middle)), times, places)
+    return None
+
+
+def _gathered(pictures: list[Singles], anchor: int, modes: Modes, bench: Bench) -> dict[int, Floats] | None:
+    """Where the small pictures lie that show the same as one of them; None where most of them do not.
+
+    What moves through the scene is seen elsewhere in each, so that the scene itself is what they agree on.
+    """
+    places = np.zeros((len(pictures), 2, len(modes)))
+    middle, trust = pictures[anchor], None
+    gathered: list[int] = []
+    for used in ROUNDS:
+        count = min(len(used), len(modes))
+        level = Level.of(middle, modes[:count], trust)
+        pairs = zip(pictures, places[:, :, :count], strict=True)
+        found = bench.map(partial(_laid, level), pairs)
+        gathered = [k for k, placement in enumerate(found) if placement.likeness > LEAST_LIKENESS]
+        if len(gathered) < LEAST_SHARE * len(pictures):
+            return None
+        places[gathered, :, :count] = _centered([found[k] for k in gathered])
+        if np.abs(places[gathered, :, 0]).max() > MOST_TRAVEL * middle.shape[1]:
+            return None
+        middle, trust = _middle([pictures[k] for k in gathered], places[gathered], modes, bench)
+    return {k: places[k] for k in gathered}
+
+
+def _laid(over: Reference | Level, item: tuple[Singles, Floats]) -> Placement:
+    return over.placed(*item)
+
+
+def _centered(found: list[Placement]) -> Floats:
+    places = np.stack([placement.coefficients for placement in found])
+    return np.asarray(places - np.median(places, axis=0))
+
+
+def _middle(pictures: list[Singles], places: Floats, modes: Modes, bench: Bench) -> tuple[Singles, Singles]:
+    """The median of pictures steadied by their places `(S, 2, K)`, and trust in it where they agree."""
+    steadied = np.stack(bench.map(lambda pair: _steadied(*pair, modes), zip(pictures, places, strict=True)))
+    middle = _median(steadied)
+    around = (AROUND_PX, AROUND_PX)
+    apart = cv2.blur(_median(np.abs(steadied - middle)), around)
+    slope = np.hypot(*(cv2.Scharr(middle, cv2.CV_32F, a, b, scale=1 / 32) for a, b in ((1, 0), (0, 1))))
+    usual = AGREEING_SPREADS * (float(np.median(apart)) + SLOPE_SHARE * cv2.blur(slope, around))
+    return middle, np.asarray(1 / (1 + (apart / np.maximum(usual, 1e-6)) ** 4), np.float32)
+
+
+def _median(stack: Singles) -> Singles:
+    flat = np.ascontiguousarray(stack.reshape(len(stack), -1).T)
+    middle = np.partition(flat, len(stack) // 2, axis=1)[:, len(stack) // 2]
+    return np.ascontiguousarray(middle.reshape(stack.shape[1:]))
+
+
+def _trimmed(pictures: list[Singles]) -> Singles:
+    """The mean of pictures without the greatest and the least of each pixel, where there are more than three."""
+    stack = np.stack(pictures)
+    if len(stack) <= 3:
+        return np.asarray(np.median(stack, axis=0), np.float32)
+    return np.asarray((stack.sum(axis=0) - stack.max(axis=0) - stack.min(axis=0)) / (len(stack) - 2), np.float32)
 
 
 class _Seen(NamedTuple):
-    """A frame of the pairs: what flow and registration need, and roughly where it lies, pixels of its picture."""
+    """A frame of the pairs: its small picture, for flow too, and roughly where it lies, pixels of that picture."""
 
-    picture: motion.Picture
-    texture: motion.Weights
-    fine: Singles
-    reference: Reference
-    trust: Singles | None
+    number: int
+    picture: Singles
+    flat: motion.Picture
+    level: Level | None
     place: Floats
 
 
 def _pairs(footage: Footage, modes: Modes, bench: Bench) -> Iterator[tuple[int, int, Placement]]:
     """Placements in pixels of the frames, of a later frame against an earlier one, by their places in the shot."""
     before: deque[_Seen] = deque(maxlen=max(LAGS))
-    for index, clip in enumerate(footage.frames()):
-        picture, fine = motion.luma_for_flow(clip.frames[0]), motion.fine_luma(clip.frames[0])
-        per_frame = _per_frame_pixel(fine.shape, footage.size)
-        here = _Seen(
-            picture,
-            motion.texture(picture),
-            fine,
-            Reference.of(fine, modes, step=ROUGH_STEP_PX),
-            None,
-            np.zeros((2, len(modes))),
-        )
-        if before:
-            step, before[-1], here = _flowed(before[-1], here, modes)
-            here = here._replace(place=before[-1].place + step)
-        lags = [lag for lag in LAGS if lag <= len(before)]
-        found = bench.map(partial(_placement, here), [before[-lag] for lag in lags])
-        for lag, placement in zip(lags, found, strict=True):
-            yield index - lag, index, placement._replace(coefficients=placement.coefficients * per_frame)
-        before.append(here._replace(place=before[-1].place + found[0].coefficients) if before else here)
+    number = -1
+    for batch in _pictures(footage, bench):
+        for picture in batch:
+            number += 1
+            small = coarse(picture)
+            here = _Seen(number, small, motion.picture_of(small), None, np.zeros((2, len(modes))))
+            if before:
+                step, trust = _flowed(before[-1].flat, here.flat, modes)
+                level = before[-1].level or Level.of(before[-1].picture, modes, trust)
+                before[-1] = before[-1]._replace(level=level)
+                here = here._replace(place=before[-1].place + step)
+            sources = [before[-lag] for lag in LAGS if lag <= len(before)]
+            found = bench.map(partial(_placement, here), sources)
+            times = motion.pixels_in_fine(footage.size[0]) * coarseness(picture)
+            for source, placement in zip(sources, found, strict=True):
+                enlarged = (times * placement.coefficients, times * placement.error)
+                yield source.number, number, Placement(*enlarged, placement.agreement, placement.likeness)
+            if found and found[0].likeness > LEAST_LIKENESS:
+                here = here._replace(place=before[-1].place + found[0].coefficients)
+            before.append(here)
 
 
 def _placement(target: _Seen, source: _Seen) -> Placement:
-    return source.reference.placed(target.fine, target.place - source.place, source.trust)
+    if source.level is None:
+        raise ValueError(f"frame {source.number} of the shot was not made a reference")
+    return source.level.placed(target.picture, target.place - source.place)
 
 
-def _flowed(source: _Seen, target: _Seen, modes: Modes) -> tuple[Floats, _Seen, _Seen]:
-    """Motion from one picture to the next, from the flows both ways, and both with trust in what does not stray."""
-    height, width = target.picture.shape
+def _flowed(source: motion.Picture, target: motion.Picture, modes: Modes) -> tuple[Floats, Singles]:
+    """Motion from one picture to another, from the flows both ways, and trust `(h, w)` in what does not stray."""
+    height, width = source.shape
     points = warp.grid((height, width), modes, step=FLOW_STEP_PX)
-    there, back = jumps.flows(source.picture, target.picture)
+    there, back = jumps.flows(source, target)
     vectors = np.concatenate((points.at(there), -points.at(back)))
-    trust = (
-        warp.trust(source.texture, motion.consistency(there, back)),
-        warp.trust(target.texture, motion.consistency(back, there)),
+    sure = (
+        warp.trust(motion.texture(source), motion.consistency(there, back)),
+        warp.trust(motion.texture(target), motion.consistency(back, there)),
     )
-    fit = warp.fitted(points, vectors, np.concatenate([points.at(weight) for weight in trust]) + 1e-6)
+    fit = warp.fitted(points, vectors, np.concatenate([points.at(weight) for weight in sure]) + 1e-6)
     rows = len(range(FLOW_STEP_PX // 2, height, FLOW_STEP_PX))
-    stray = (1 / (1 + (fit.apart / STRAYING_PX) ** 2) ** 2).astype(np.float32).reshape(2, rows, -1)
-    trusts = [cv2.resize(map_, (width, height), interpolation=cv2.INTER_LINEAR) for map_ in stray]
-    if source.trust is None:
-        source = source._replace(trust=np.asarray(trusts[0], np.float32))
-    return fit.coefficients, source, target._replace(trust=np.asarray(trusts[1], np.float32))
+    apart = fit.apart[: len(fit.apart) // 2].reshape(rows, -1)
+    stray = (1 / (1 + (apart / STRAYING_PX) ** 2) ** 2).astype(np.float32)
+    return fit.coefficients, np.asarray(cv2.resize(stray, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _surrounded(footage: Footage) -> Iterator[tuple[int, dict[int, Singles]]]:
-    """Each frame with its neighbors: its place in the shot, and small pictures by place in the shot."""
+def _pictures(footage: Footage, bench: Bench) -> Iterator[list[Singles]]:
+    """The fine pictures of all frames, window by window; the frames themselves are not converted."""
+
+    def picture(frame: Tensor) -> Singles:
+        return motion.fine_luma(frame, footage.source.space)
+
+    for numbers, clip in replace(footage, space=footage.source.space).windows():
+        yield bench.map(picture, [clip[number] for number in numbers])
+
+
+def _surrounded(footage: Footage, bench: Bench) -> Iterator[tuple[int, dict[int, Singles]]]:
+    """Each frame with its neighbors: its place in the shot, and fine pictures by place in the shot."""
     held: dict[int, Singles] = {}
-    length = len(footage)
-    for index, clip in enumerate(footage.frames()):
-        held[index] = motion.fine_luma(clip.frames[0])
-        held.pop(index - 2 * NEIGHBORS - 1, None)
-        last = index == length - 1
-        for center in range(index - NEIGHBORS, index + 1 if last else index - NEIGHBORS + 1):
-            if center >= 0:
-                yield center, {k: v for k, v in held.items() if abs(k - center) <= NEIGHBORS}
+    length, index = len(footage), -1
+    for batch in _pictures(footage, bench):
+        for picture in batch:
+            index += 1
+            held[index] = picture
+            held.pop(index - 2 * NEIGHBORS - 1, None)
+            last = index == length - 1
+            for center in range(index - NEIGHBORS, index + 1 if last else index - NEIGHBORS + 1):
+                if center >= 0:
+                    yield center, {k: v for k, v in held.items() if abs(k - center) <= NEIGHBORS}
 
 
-def _steadied(picture: Singles, coefficients: Floats, size: tuple[int, int], modes: Modes) -> Singles:
+def _steadied(picture: Singles, coefficients: Floats, modes: Modes) -> Singles:
     shape = (picture.shape[0], picture.shape[1])
-    field = warp.field(torch.from_numpy(coefficients / _per_frame_pixel(shape, size)), shape, modes)
     x, y = np.meshgrid(np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32))
-    moved = cv2.remap(picture, x + field[0].numpy(), y + field[1].numpy(), cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE)
+    field = warp.field(torch.from_numpy(coefficients), shape, modes).numpy()
+    moved = cv2.remap(picture, x + field[0], y + field[1], cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.float32)
 
 
-def _per_frame_pixel(shape: tuple[int, ...], size: tuple[int, int]) -> Floats:
-    """Pixels of the frame in a pixel of its small picture, x then y, `(2, 1)`."""
-    return np.array([[size[1] / shape[1]], [size[0] / shape[0]]])
+def _path(found: list[Placement], times: int) -> Path:
+    """Placements as a path, pixels of the frames."""
+    sound = np.array([placement.likeness > LEAST_LIKENESS for placement in found])
+    error = np.stack([placement.error for placement in found]) * times
+    error[~sound] = np.inf
+    places = np.stack([placement.coefficients for placement in found]) * times
+    return _known(places, error, np.array([placement.agreement for placement in found]))
 
 
-def _path(found: list[Placement], per_frame: Floats) -> Path:
-    return Path(
-        np.stack([placement.coefficients for placement in found]) * per_frame,
-        np.stack([placement.error for placement in found]) * per_frame,
-        np.array([placement.agreement for placement in found]),
-    )
+def _known(places: Floats, error: Floats, agreement: Floats) -> Path:
+    """A path in which what could not be placed, of infinite error, lies between its neighbors."""
+    lost = np.isinf(error).any(axis=(1, 2))
+    if not lost.any():
+        return Path(places, error, agreement)
+    known = np.flatnonzero(~lost)
+    places, error = places.copy(), error.copy()
+    spread = np.zeros(places.shape[1:])
+    if len(known):
+        flat = places.reshape(len(places), -1)
+        for series in flat.T:
+            series[lost] = np.interp(np.flatnonzero(lost), known, series[known])
+        spread = places[known].std(axis=0)
+    error[lost] = np.maximum(spread, LOST_PX)
+    return Path(places, error, np.where(lost, 0, agreement))

@@ -1,9 +1,9 @@
-"""A frame laid over another exactly: the smooth modes of `warp`, refined on the pictures themselves.
+"""A frame laid over another exactly: the smooth modes of `warp`, fitted to the pictures themselves.
 
-Dense flow says roughly how a frame lies, but it spreads the error of one place over its neighborhood. From there on the
-modes are fitted to the difference of the pictures by Gauss-Newton steps with the gradients of the reference, which
-every frame shares, and with robust weights against dust and against what moves on its own. How far the fit may be wrong
-follows from how differently the tiles of the picture pull.
+Gauss-Newton steps with the gradients of the reference, which every frame shares, first on a small picture
+and then on the whole, with robust weights against dust and against what moves on its own. No part of the picture may
+outweigh the others by its texture alone. How far the fit may be wrong follows from how differently the tiles of the
+picture pull.
 
 Baker, Matthews, Lucas-Kanade 20 years on: a unifying framework, IJCV 56(3), 2004.
 doi:10.1023/B:VISI.0000011205.11775.fd
@@ -15,21 +15,29 @@ from typing import NamedTuple, Self, TypeAlias
 
 import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from numpy.typing import NDArray
 
 from restorers import warp
 
 Floats: TypeAlias = NDArray[np.float64]
 Singles: TypeAlias = NDArray[np.float32]
+Modes: TypeAlias = tuple[tuple[int, int], ...]
 
-FINE_STEP_PX = 2
-TILE_PX = 24
-MOST_STEPS = 12
-ENOUGH_PX = 0.005
-INLIER_SPREADS = 3.0
+COARSE_LINES = 120
+MOST_COARSENESS = 4
+TILE_PX = {True: 16, False: 8}
+POINTS = {True: 24_000, False: 4_000}
+MOST_STEPS = 8
+ENOUGH_PX = 0.01
 EDGE_PX = 2
+EVENNESS = 0.5
+SOUND_SHARE, SOUND_QUANTILE = 0.3, 0.3853  # 30 % of a normal are within 0.3853 standard deviations
+INLIER_SPREADS, TILE_SPREADS = 4.0, 1.5
+LEAST_SPREAD = 0.05
+LEAST_TRUST = 0.1
+SLACK_PX = 0.3
+NEIGHBORHOOD = 64
+HOLD = 1e-3
 RIDGE = 1e-6
 
 
@@ -39,102 +47,193 @@ class Placement(NamedTuple):
     Attributes:
         coefficients: `(2, K)` modes in pixels of the picture: it shows at x + modes(x) what the reference shows at x.
         error: `(2, K)` standard error of each.
-        agreement: share of the reference that the picture shows as well, in [0, 1].
+        agreement: share of the trusted reference that the picture shows in the same place, in [0, 1].
+        likeness: correlation of the trusted reference with the picture, place by place, in [0, 1].
     """
 
     coefficients: Floats
     error: Floats
     agreement: float
+    likeness: float
 
 
 class Reference(NamedTuple):
-    """A picture others are laid over, with what all of them share.
+    """A picture others are laid over, as it is and, where it is large enough, several times smaller."""
 
-    Attributes:
-        size: height and width.
-        modes: which modes are fitted.
-        x, y: `(N,)` points, tile by tile.
-        values: `(N,)` the picture at the points.
-        shape: `(N, K)` the modes at the points.
-        gradients: `(N, 2K + 2)` what each mode, a rise in brightness and one in contrast do to the values.
-        tiles: `(M,)` where each tile begins.
-    """
-
-    size: tuple[int, int]
-    modes: tuple[tuple[int, int], ...]
-    x: Singles
-    y: Singles
-    values: Singles
-    shape: Singles
-    gradients: Singles
-    tiles: NDArray[np.intp]
+    coarse: "Level | None"
+    fine: "Level"
 
     @classmethod
-    def of(cls, picture: Singles, modes: tuple[tuple[int, int], ...], *, step: int = FINE_STEP_PX) -> Self:
-        """The reference that a picture `(h, w)`, of mean 0 and spread 1, makes; every `step`-th pixel counts."""
-        height, width = picture.shape
-        start = step // 2
-        y, x = np.meshgrid(np.arange(start, height, step), np.arange(start, width, step), indexing="ij")
-        tile = (y // TILE_PX) * (width // TILE_PX + 1) + x // TILE_PX
-        order = np.argsort(tile, axis=None, kind="stable")
-        shape = warp.grid((height, width), modes, step=step).modes[order].astype(np.float32)
-        along_x, along_y = (
-            cv2.Sobel(picture, cv2.CV_32F, a, b, ksize=3)[start::step, start::step].reshape(-1)[order, None] / 8
-            for a, b in ((1, 0), (0, 1))
-        )
-        values = picture[start::step, start::step].reshape(-1)[order]
-        gradients = np.concatenate((along_x * shape, along_y * shape, np.ones_like(along_x), values[:, None]), axis=1)
-        tiles = np.flatnonzero(np.diff(tile.reshape(-1)[order], prepend=-1))
-        return cls(
-            (height, width),
-            modes,
-            x.reshape(-1)[order].astype(np.float32),
-            y.reshape(-1)[order].astype(np.float32),
-            values,
-            shape,
-            np.asarray(gradients, np.float32),
-            tiles,
-        )
+    def of(cls, picture: Singles, modes: Modes, trust: Singles | None = None) -> Self:
+        """The reference that a picture makes.
 
-    def placed(self, picture: Singles, start: Floats, trust: Singles | None = None) -> Placement:
+        Args:
+            picture: `(h, w)`, of mean 0 and spread 1.
+            modes: which are fitted.
+            trust: `(h, w)` weight of each pixel, in [0, 1], e.g. 0 where something moves on its own.
+        """
+        fine = Level.of(picture, modes, trust, fine=True)
+        if coarseness(picture) == 1:
+            return cls(None, fine)
+        return cls(Level.of(coarse(picture), modes, None if trust is None else coarse(trust)), fine)
+
+    def placed(self, picture: Singles, start: Floats) -> Placement:
         """How a picture of the same size lies against this one.
 
         Args:
             picture: `(h, w)`, mean 0 and spread 1.
-            start: `(2, K)` roughly how it lies, within two pixels or so.
-            trust: `(h, w)` weight of each pixel of the reference, in [0, 1], e.g. 0 where something moves on its own.
+            start: `(2, K)` roughly how it lies, within two pixels of the smaller picture or so.
         """
-        count = len(self.modes)
         found = np.array(start, np.float64)
-        source = torch.from_numpy(picture)[None, None]
-        trusted = 1.0 if trust is None else trust[self.y.astype(np.intp), self.x.astype(np.intp)]
-        for _ in range(MOST_STEPS):
-            residual, inside = self._residual(source, found)
-            spread = 1.4826 * float(np.median(np.abs(residual[inside])))
-            squares = (residual / (INLIER_SPREADS * max(spread, 1e-4))) ** 2
-            weights = trusted * inside / (1 + squares) ** 2
-            pull = self.gradients * weights[:, None].astype(np.float32)
-            normal = (pull.T @ self.gradients).astype(np.float64)
-            normal += RIDGE * np.trace(normal) / len(normal) * np.eye(len(normal))
-            step = np.linalg.solve(normal, (pull.T @ residual).astype(np.float64))[: 2 * count].reshape(2, count)
-            found -= step
-            if float(np.sqrt((step**2).sum())) < ENOUGH_PX:
-                break
-        scores = np.add.reduceat(pull * residual[:, None], self.tiles, axis=0).astype(np.float64)
-        slope = (trusted * inside * (1 - 3 * squares) / (1 + squares) ** 3).astype(
-            np.float32
-        )  # of the weighted residual
-        bend = ((self.gradients * slope[:, None]).T @ self.gradients).astype(np.float64)
-        inverse = np.linalg.inv(bend + RIDGE * np.trace(normal) / len(normal) * np.eye(len(normal)))
-        covariance = inverse @ (scores.T @ scores) @ inverse
-        error = np.sqrt(np.diag(covariance)[: 2 * count]).reshape(2, count)
-        return Placement(found, error, float(weights.sum() / max(inside.sum(), 1)))
+        if self.coarse is not None:
+            times = coarseness(picture)
+            found = times * self.coarse.refined(coarse(picture), found / times)
+        return self.fine.placed(picture, found)
 
-    def _residual(self, source: torch.Tensor, found: Floats) -> tuple[Singles, NDArray[np.bool_]]:
-        height, width = self.size
-        moved = self.shape @ found.T.astype(np.float32)
-        x, y = self.x + moved[:, 0], self.y + moved[:, 1]
-        grid = np.stack((x * (2 / (width - 1)) - 1, y * (2 / (height - 1)) - 1), axis=1).astype(np.float32)
-        there = F.grid_sample(source, torch.from_numpy(grid)[None, None], "bicubic", "border", align_corners=True)
+
+class Level(NamedTuple):
+    """The points of a picture that tell most about its place, as many in each of its tiles.
+
+    Attributes:
+        x, y: `(N,)`.
+        shape: `(K, N)` the modes at the points.
+        values: `(N,)` the picture at the points.
+        gradients: `(2K + 2, N)` what each mode, a rise in brightness and one in contrast do to the values.
+        trust: `(N,)` weight of each point.
+        energy: `(N / each,)` mean square of the slopes in each tile.
+        each: points in a tile, which follow one another.
+    """
+
+    x: Singles
+    y: Singles
+    shape: Singles
+    values: Singles
+    gradients: Singles
+    trust: Singles
+    energy: Singles
+    each: int
+
+    @classmethod
+    def of(cls, picture: Singles, modes: Modes, trust: Singles | None = None, *, fine: bool = False) -> Self:
+        """The points of steepest slope of a picture `(h, w)` with a trust `(h, w)`; more where it is a fine one."""
+        trust = np.ones_like(picture) if trust is None else trust
+        tile = TILE_PX[fine]
+        tiles = (picture.shape[0] // tile) * (picture.shape[1] // tile)
+        each = min(max(POINTS[fine] // tiles, 8), tile**2 // 4)
+        slopes = [cv2.Scharr(picture, cv2.CV_32F, a, b, scale=1 / 32) for a, b in ((1, 0), (0, 1))]
+        energy = slopes[0] ** 2 + slopes[1] ** 2
+        x, y = _steepest(cv2.blur(energy, (3, 3)) * (trust + 1e-3), tile, each)
+        tile_energy = energy[y, x].reshape(-1, each).mean(axis=1)
+        even = 1 / (tile_energy + EVENNESS * float(tile_energy.mean()) + 1e-9)
+        shape = warp.modes_at(x, y, (picture.shape[0], picture.shape[1]), modes).astype(np.float32)
+        values, gx, gy = (np.asarray(part[y, x], np.float32) for part in (picture, *slopes))
+        gradients = np.concatenate((gx * shape, gy * shape, np.ones_like(values)[None], values[None]))
+        weight = trust[y, x] * np.repeat(even, each)
+        weight = (weight / max(float(weight.mean()), 1e-9)).astype(np.float32)
+        return cls(x.astype(np.float32), y.astype(np.float32), shape, values, gradients, weight, tile_energy, each)
+
+    def placed(self, picture: Singles, start: Floats) -> Placement:
+        """How a picture of the same size lies, from roughly right modes `(2, K)`."""
+        return self.judged(picture, self.refined(picture, start))
+
+    def refined(self, picture: Singles, start: Floats) -> Floats:
+        """Modes `(2, K)` from roughly right ones, until a step moves next to nothing.
+
+        What the points leave open of the warp, where they all lie at one side of the frame, is held small.
+        """
+        count, found = start.shape[1], start.copy()
+        warped = np.tile(np.arange(count) >= len(warp.AFFINE), 2)
+        for _ in range(MOST_STEPS):
+            residual, inside = self._residual(picture, found)
+            trusted, left = self._weights(residual, inside)
+            pull = self.gradients * (trusted * left**2)
+            both = (pull @ np.concatenate((self.gradients, residual[None])).T).astype(np.float64)
+            normal, slope = both[:, :-1], both[:, -1]
+            hold = np.pad(HOLD * float(np.diag(normal)[: 2 * count].mean()) * warped, (0, 2))
+            slope = slope + hold * np.pad(found.reshape(-1), (0, 2))
+            step = np.linalg.solve(_held(normal + np.diag(hold)), slope)[: 2 * count].reshape(2, count)
+            found -= step
+            if float((step**2).sum()) < ENOUGH_PX**2:
+                break
+        return found
+
+    def judged(self, picture: Singles, found: Floats) -> Placement:
+        """How surely, and how much of the picture lies there."""
+        count = found.shape[1]
+        residual, inside = self._residual(picture, found)
+        trusted, left = self._weights(residual, inside)
+        weights = trusted * left**2
+        slope = trusted * left * (5 * left - 4)  # of the weighted residual
+        bend = _held(((self.gradients * slope) @ self.gradients.T).astype(np.float64))
+        scores = (
+            (self.gradients * (weights * residual)).reshape(len(bend), -1, self.each).sum(axis=2).astype(np.float64)
+        )
+        variance = ((np.linalg.inv(bend) @ scores) ** 2).sum(axis=1)
+        agreement = float(weights.sum() / max(float((self.trust * inside).sum()), 1e-9))
+        likeness = _likeness(self.values, self.values + residual, self.trust * inside)
+        return Placement(found, np.sqrt(variance[: 2 * count]).reshape(2, count), agreement, likeness)
+
+    def _residual(self, picture: Singles, found: Floats) -> tuple[Singles, Singles]:
+        height, width = picture.shape
+        moved = found.astype(np.float32) @ self.shape
+        x, y = self.x + moved[0], self.y + moved[1]
+        rows = (self.each, -1)
+        there = cv2.remap(picture, x.reshape(rows), y.reshape(rows), cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
         inside = (x > EDGE_PX) & (y > EDGE_PX) & (x < width - 1 - EDGE_PX) & (y < height - 1 - EDGE_PX)
-        return there[0, 0, 0].numpy() - self.values, inside
+        return there.reshape(-1) - self.values, inside.astype(np.float32)
+
+    def _weights(self, residual: Singles, inside: Singles) -> tuple[Singles, Singles]:
+        """Trust in each point that shows what the reference shows, before and after its residual has its say."""
+        trusted = self.trust * inside
+        apart = np.abs(residual[trusted > LEAST_TRUST])
+        rank = int(SOUND_SHARE * len(apart))
+        spread = float(np.partition(apart, rank)[rank]) / SOUND_QUANTILE if len(apart) else 1.0
+        power = np.float32(max(spread, LEAST_SPREAD) ** 2)
+        squares = residual**2
+        usual = TILE_SPREADS**2 * (power + SLACK_PX**2 * self.energy)
+        tiles = squares.reshape(-1, self.each).mean(axis=1) / usual
+        trusted = trusted * np.repeat(1 / (1 + tiles**2) ** 2, self.each)
+        return trusted, 1 - np.minimum(squares / (INLIER_SPREADS**2 * power), 1)
+
+
+def coarseness(picture: Singles) -> int:
+    """How many times smaller the picture is on which it is first laid over another."""
+    return min(max(len(picture) // COARSE_LINES, 1), MOST_COARSENESS)
+
+
+def coarse(picture: Singles) -> Singles:
+    """A picture `coarseness` times smaller; what is left over at its right and bottom is left out."""
+    times = coarseness(picture)
+    height, width = (n // times for n in picture.shape)
+    cut = picture[: height * times, : width * times]
+    return np.asarray(cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _steepest(energy: Singles, tile: int, each: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The `each` places of most energy in every tile, x and y, tile by tile; none at the very edge."""
+    height, width = energy.shape
+    rows, columns = height // tile, width // tile
+    top, left = (height - rows * tile) // 2, (width - columns * tile) // 2
+    inner = np.zeros_like(energy)
+    cut = slice(EDGE_PX + 1, -EDGE_PX - 1)
+    inner[cut, cut] = energy[cut, cut]
+    cropped = inner[top : top + rows * tile, left : left + columns * tile].reshape(rows, tile, columns, tile)
+    tiles = cropped.transpose(0, 2, 1, 3).reshape(rows * columns, tile * tile)
+    best = np.sort(np.argpartition(tiles, -each, axis=1)[:, -each:], axis=1)
+    row, column = np.divmod(np.arange(rows * columns)[:, None], columns)
+    return (left + column * tile + best % tile).reshape(-1), (top + row * tile + best // tile).reshape(-1)
+
+
+def _held(normal: Floats) -> Floats:
+    return np.asarray(normal + RIDGE * np.trace(normal) / len(normal) * np.eye(len(normal)))
+
+
+def _likeness(a: Singles, b: Singles, weights: Singles) -> float:
+    """Mean correlation over neighborhoods of `(N,)` points of two pictures; neighborhoods that contradict count 0."""
+    whole = len(a) // NEIGHBORHOOD * NEIGHBORHOOD
+    a, b, weights = (part[:whole].reshape(-1, NEIGHBORHOOD) for part in (a, b, weights))
+    total = weights.sum(axis=1) + 1e-9
+    a, b = (part - ((weights * part).sum(axis=1) / total)[:, None] for part in (a, b))
+    power = (weights * a * a).sum(axis=1) * (weights * b * b).sum(axis=1)
+    alike = np.maximum((weights * a * b).sum(axis=1) / np.sqrt(power + 1e-12), 0)
+    return float((alike * total).sum() / total.sum())

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from restorers import camera, jumps, perforations, warp
 from restorers.aperture import Inside, extension, restriction
-from restorers.path import path_over_median, path_over_neighbors, path_over_pairs
+from restorers.path import path_over_neighbors, path_over_pairs, path_over_still
 from restorers.render import Footage
 from restorers.restorer import Bench, Remedy, RestorationError, Restorer
 from restorers.steadying import Steadying, covering_zoom
@@ -47,7 +47,7 @@ class Stabilization(Restorer):
     revision: ClassVar[int] = 3
 
     def examine(self, footage: Footage, bench: Bench) -> Steadying:
-        """The path of the shot and what of it to take out; reads the footage two or three times and a sample.
+        """The path of the shot and what of it to take out; reads the footage once to three times and a sample.
 
         Raises:
             RestorationError: perforations are to be the reference, but the shot shows none.
@@ -57,18 +57,17 @@ class Stabilization(Restorer):
             return _left_alone(footage, modes, warped=self.warp)
         film = self._film(footage, bench)
         shown = footage if film is None else Inside.of(footage, film.opening)
-        path = path_over_pairs(shown, modes, bench)
+        still = path_over_still(shown, modes, bench)
+        path = path_over_pairs(shown, modes, bench) if still is None else still
         machine = np.zeros_like(path.places)
         if film is not None:
             machine[:, :, : len(AFFINE)] = film.places @ restriction(film.opening, footage.size).T
         jumped = jumps.found(shown, path.places[:, :, 0] - machine[:, :, 0], film and film.pitch)
         machine[:, :, 0] += jumps.offsets(jumped, footage.first, len(footage))
         courses = camera.parted(path.places - machine, self.camera)
-        if courses.static:
-            path = path_over_median(shown, path.places, modes, bench)
-        else:
+        if still is None:
             path = path_over_neighbors(shown, path.places, courses.values, modes, bench)
-        courses = camera.parted(path.places - machine, "static" if courses.static else "moving")
+            courses = camera.parted(path.places - machine, "static" if courses.static else "moving")
         jitter = path.places - machine - courses.values
         error = np.sqrt(np.median(path.error**2, axis=0))
         share = camera.told(jitter, error)

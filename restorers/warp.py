@@ -71,6 +71,14 @@ def grid(size: tuple[int, int], modes: tuple[tuple[int, int], ...], *, step: int
     return Grid(step, raw.reshape(-1, len(modes)) @ _mixing(modes))
 
 
+def modes_at(
+    x: NDArray[np.intp], y: NDArray[np.intp], size: tuple[int, int], modes: tuple[tuple[int, int], ...]
+) -> Floats:
+    """Value of each mode, `(K, N)`, at pixels `(N,)` of a picture of `size` (height, width)."""
+    down, across = ([_function(k, (np.arange(n) + 0.5) / n) for k in range(4)] for n in size)
+    return np.asarray(_mixing(modes).T @ np.stack([down[p][y] * across[q][x] for p, q in modes]))
+
+
 def fitted(points: Grid, vectors: Floats, weights: Floats) -> Fit:
     """Modes that most of the picture follows; what moves on its own is given up.
 

@@ -63,3 +63,14 @@ def test_frame_shifts_follow_a_known_weave(photograph: torch.Tensor) -> None:
     places = [(0, 0), (2, 1), (-1, 1), (0, -2)]
     pictures = [motion.luma_for_flow(shifted(photograph, x, y)) for x, y in places]
     assert motion.frame_shifts(pictures) == pytest.approx(np.diff(np.array(places), axis=0), abs=0.15)
+
+
+def test_a_fine_picture_is_a_whole_number_of_times_smaller_and_shows_the_same_place(photograph: torch.Tensor) -> None:
+    large = photograph.repeat_interleave(4, -1).repeat_interleave(4, -2)
+    assert motion.pixels_in_fine(480, lines=120) == 4
+    assert motion.fine_luma(large, lines=120) == pytest.approx(motion.fine_luma(photograph, lines=120), abs=1e-4)
+
+
+def test_flicker_does_not_change_the_fine_picture(photograph: torch.Tensor) -> None:
+    plain, flickering = motion.fine_luma(photograph), motion.fine_luma(photograph * 1.2 + 0.1)
+    assert flickering == pytest.approx(plain, abs=1e-3)

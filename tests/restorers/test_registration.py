@@ -64,3 +64,21 @@ def test_a_known_warp_is_found(worn: bool) -> None:
     assert left < (0.12 if worn else 0.05)
     claimed = np.sqrt((found.error**2).sum())
     assert left < 3 * claimed + 0.03
+
+
+def test_what_shows_nothing_of_the_reference_is_told_from_what_does() -> None:
+    reference = Reference.of(motion.fine_luma(picture()), warp.WARP)
+    noise = torch.rand(3, *SIZE, generator=torch.Generator().manual_seed(5))
+    start = np.zeros((2, 11))
+    assert reference.placed(motion.fine_luma(picture()), start).likeness > 0.9
+    assert reference.placed(motion.fine_luma(noise), start).likeness < 0.25
+    assert reference.placed(motion.fine_luma(picture().flip(1)), start).likeness < 0.25
+
+
+def test_a_thing_over_a_third_of_the_picture_does_not_move_the_rest() -> None:
+    truth = np.zeros((2, 11))
+    truth[:, 0] = (1.2, -0.8)
+    frame = moved(picture(), truth)
+    frame[:, 30:130, 60:130] = picture()[:, 10:110, 80:150].flip(2)
+    found = Reference.of(motion.fine_luma(picture()), warp.WARP).placed(motion.fine_luma(frame), np.zeros((2, 11)))
+    assert np.sqrt(((found.coefficients - truth) ** 2).sum()) < 0.15

@@ -1,5 +1,6 @@
 """Stabilization: takes out weave, keeps the camera, leaves steady film alone."""
 
+import weakref
 from functools import cache
 from pathlib import Path
 
@@ -10,12 +11,16 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 
 from restorers import motion
+from restorers import path as paths
 from restorers.clip import Clip
 from restorers.colorspace import Space, converted
+from restorers.path import path_over_still
+from restorers.registration import coarse
 from restorers.render import Footage, Span, opened
 from restorers.restorer import Bench, RestorationError
 from restorers.stabilization import Stabilization
 from restorers.steadying import Steadying
+from restorers.warp import AFFINE
 from tests.restorers.footage import clip_of, footage_of
 from tests.restorers.scenes import Camera, Scene, scene
 
@@ -56,6 +61,45 @@ def test_nine_tenths_of_the_weave_of_a_static_shot_are_taken_out(warp: float) ->
     found = remedy(warp=warp)
     assert found.static
     assert fast(taken_out(found) - weave) < 0.1 * fast(weave)
+
+
+def test_the_scene_is_held_still_and_not_the_large_thing_that_moves_through_it() -> None:
+    crossed = scene(24, (180, 240), weave_px=1.3, grain=3, dust=3, object_share=0.3, seed=4)
+    found = Stabilization().examine(footage_of(crossed.aged), Bench())
+    weave = crossed.weave[:, :, 4::16, 4::16]
+    assert found.static
+    assert fast(taken_out(found) - weave) < 0.15 * fast(weave)
+
+
+def test_a_black_frame_lies_between_its_neighbors_and_says_so() -> None:
+    aged = shot().aged.clone()
+    aged[7] = 1.9 + 0.01 * torch.rand(aged[7].shape, generator=torch.Generator().manual_seed(3))
+    path = path_over_still(footage_of(aged), AFFINE, Bench())
+    assert path is not None
+    assert path.places[7] == pytest.approx((path.places[6] + path.places[8]) / 2)
+    assert path.error[7].min() >= 1
+    assert path.agreement[7] == 0
+    sound = np.delete(np.arange(LENGTH), 7)
+    assert path.error[sound].max() < 0.2
+
+
+def test_of_a_shot_only_as_many_pictures_are_held_as_the_longest_lag(monkeypatch: pytest.MonkeyPatch) -> None:
+    living: weakref.WeakSet[np.ndarray] = weakref.WeakSet()
+    most = 0
+
+    class Counted(np.ndarray):
+        __hash__ = object.__hash__  # type: ignore[assignment]  # arrays as such cannot be held weakly in a set
+
+    def counted(picture: np.ndarray) -> np.ndarray:
+        nonlocal most
+        small = coarse(picture).view(Counted)
+        living.add(small)
+        most = max(most, len(living))
+        return small
+
+    monkeypatch.setattr(paths, "coarse", counted)
+    paths.path_over_pairs(footage_of(shot(length=24).aged), AFFINE, Bench())
+    assert most <= max(paths.LAGS) + 2
 
 
 def test_a_pan_loses_its_jitter_and_keeps_its_path() -> None:
