@@ -329,7 +329,7 @@ def _rhythm(length: int, period: float, memory: float) -> Floats:
 
 
 def _drift(length: int) -> Floats:
-    """A slow course: a slope, straight or bent, and swings of two seconds or more that are the smaller the quicker they are."""
+    """A slow course: a slope, straight or bent, and swings of two seconds or more, the smaller the quicker."""
     count = max(2 * length // SLOWEST_DRIFT, 1)
     phase = (np.arange(length) + 0.5) / length
     order = np.arange(1, count + 1)
