@@ -135,7 +135,7 @@ def _segments(rows: Mask, scratch: Scratch) -> list[Found]:
     if not len(columns):
         return []
     first, last = max(left + int(columns[0]) - 1, 0), min(left + int(columns[-1]) + 2, rows.shape[1])
-    along = strip.any(1).astype(np.uint8)[:, None]
+    along = np.asarray(strip.any(1), np.uint8)[:, None]
     present: Mask = np.asarray(cv2.morphologyEx(along, cv2.MORPH_CLOSE, np.ones((CALM, 1), np.uint8)) > 0)
     found = []
     for top in range(0, len(rows), SEGMENT):

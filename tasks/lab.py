@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import torch
 from pydantic import BaseModel, ConfigDict, Field
+from threadpoolctl import threadpool_limits
 
 from restorers.restorer import Bench
 from tasks.ledger import Ledger
@@ -19,6 +20,7 @@ M_ARENA_MAX = -8  # <malloc.h>
 # from crowding one another out, and the last bit of a result from depending on how many cores a machine has.
 torch.set_num_threads(1)
 cv2.setNumThreads(1)
+threadpool_limits(1, user_api="blas")
 # glibc gives threads heaps of their own and keeps what they freed; two heaps do, and keep memory from creeping up.
 _libc = ctypes.CDLL(None)
 if hasattr(_libc, "mallopt"):

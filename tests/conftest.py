@@ -1,8 +1,15 @@
-"""What tests of every package share: where the real film lies."""
+"""What all tests share: one thread in each library's kernels, as in a lab, and where the real film lies."""
 
 from pathlib import Path
 
+import cv2
 import pytest
+import torch
+from threadpoolctl import threadpool_limits
+
+torch.set_num_threads(1)
+cv2.setNumThreads(1)
+threadpool_limits(1, user_api="blas")
 
 
 @pytest.fixture(scope="session")
