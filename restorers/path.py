@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import diags_array, eye_array
+from scipy.sparse import csc_array
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
@@ -143,14 +143,16 @@ def _parted_from_neighbors(found: Floats, rough: Floats) -> Floats:
     What is found of a frame holds the mean error of its neighbors' rough places; a least squares fit to all frames at
     once takes it out again. What is slower than the neighbors reach is told by the rough places.
     """
-    length = len(found)
-    offsets = [k for k in range(-NEIGHBORS, NEIGHBORS + 1) if k and abs(k) < length]
-    around = diags_array([np.ones(length - abs(k)) for k in offsets], offsets=offsets, shape=(length, length)).tocsr()
-    mean = diags_array(1 / around.sum(axis=1)) @ around
-    apart = eye_array(length) - mean
-    normal = (apart.T @ apart + ROUGH_WEIGHT * eye_array(length)).tocsc()
-    flat, start = (part.reshape(length, -1) for part in (found, rough))
-    goal = apart.T @ (flat - mean @ start) + ROUGH_WEIGHT * start
+    every = np.arange(len(found))
+    row, other = (part.ravel() for part in np.meshgrid(every, np.arange(-NEIGHBORS, NEIGHBORS + 1), indexing="ij"))
+    column = row + other
+    kept = (other != 0) & (column >= 0) & (column < len(found))
+    row, column = row[kept], column[kept]
+    share = np.concatenate((np.ones(len(every)), -1 / np.bincount(row)[row]))
+    apart = csc_array((share, (np.concatenate((every, row)), np.concatenate((every, column)))))
+    normal = csc_array(apart.T @ apart + csc_array((np.full(len(every), ROUGH_WEIGHT), (every, every))))
+    flat, start = (part.reshape(len(every), -1) for part in (found, rough))
+    goal = apart.T @ (flat - start + apart @ start) + ROUGH_WEIGHT * start
     return np.asarray(splu(normal).solve(goal)).reshape(found.shape)
 
 

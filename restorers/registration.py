@@ -146,9 +146,9 @@ class Level(NamedTuple):
         for _ in range(MOST_STEPS):
             residual, inside = self._residual(picture, found)
             trusted, left = self._weights(residual, inside)
-            pull = self.gradients * (trusted * left**2)
-            both = (pull @ np.concatenate((self.gradients, residual[None])).T).astype(np.float64)
-            normal, slope = both[:, :-1], both[:, -1]
+            weights = trusted * left**2
+            normal = ((self.gradients * weights) @ self.gradients.T).astype(np.float64)
+            slope = (self.gradients @ (weights * residual)).astype(np.float64)
             hold = np.pad(HOLD * float(np.diag(normal)[: 2 * count].mean()) * warped, (0, 2))
             slope = slope + hold * np.pad(found.reshape(-1), (0, 2))
             step = np.linalg.solve(_held(normal + np.diag(hold)), slope)[: 2 * count].reshape(2, count)
