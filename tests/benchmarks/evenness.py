@@ -75,7 +75,7 @@ def trials(section: str, extent: Extent) -> Iterator[Trial]:
     videos = () if extent.quick or extent.familiar or section != "flicker" else VIDEOS
     length, seed = QUICK_FRAMES if extent.quick else LENGTH, 0 if extent.familiar else 1000
     for name, case in CASES[section].items():
-        for index, film in enumerate((videos + films)[: extent.most]):
+        for index, film in enumerate((films[:2] + videos + films[2:])[: extent.most]):
             yield Trial(name, case, film, case.cameras[index % len(case.cameras)], length, seed + index)
 
 
