@@ -20,7 +20,11 @@ LEAST_TRAVEL_PX = 0.5
 LEAST_ZOOM_PX = 1.0
 TRAVEL_SPREADS = 1.5
 CERTAINTY = 2.0
+LEAST_WEAVE_PX = 0.03
+MOST_SPREADS = 4.0
 GROUPS = (slice(0, 1), slice(1, 3), slice(3, len(WARP)))  # shift; rotation and shrinkage; warp
+LEAST_PERIOD = 12  # half a second of film: no hand swings a camera faster
+CAMERA_PERIODS = tuple(period for period in trend.PERIODS if period >= LEAST_PERIOD)
 SLOW_PERIODS = (24, 34, 48, 68, 96, 136, 192, 384, 768)
 SWINGING_CARRIED = (-0.3, 0.0, 0.3, 0.6, 0.75)
 MOST_APART = 4
@@ -52,25 +56,43 @@ def parted(path: Floats, camera: Literal["auto", "static", "moving"]) -> Courses
 
 
 def told(jitter: Floats, error: Floats) -> Floats:
-    """Share of the jitter, `(2, K)`, that is no error of measurement; 0 for a group within twice its error."""
+    """Share of the jitter, `(2, K)`, that is no error of measurement; 0 for a group within twice its error.
+
+    A machine's weave differs from frame to frame. What wanders without that is what something slow in the scene does to
+    the measurement: a group counts by what it does from frame to frame.
+    """
     found = np.asarray((jitter**2).mean(axis=0), np.float64)
     share = np.clip(1 - error**2 / np.maximum(found, 1e-12), 0, 1)
+    quick = (np.diff(jitter, axis=0) ** 2).mean(axis=0) / 2
     for group in GROUPS:
         if not found[:, group].size:
             continue
-        if found[:, group].sum() < CERTAINTY**2 * (error[:, group] ** 2).sum():
+        least = max(CERTAINTY**2 * float((error[:, group] ** 2).sum()), LEAST_WEAVE_PX**2)
+        if min(float(quick[:, group].sum()), float(found[:, group].sum())) < least:
             share[:, group] = 0
     return share
+
+
+def plausible(jitter: Floats) -> Floats:
+    """Jitter `(T, 2, K)` whose turning, shrinkage and warp lie within what they usually are in the shot.
+
+    Shifts may leap, film does not turn or warp so for a single frame: there the fit was led astray.
+    """
+    usual = 1.4826 * np.median(np.abs(jitter), axis=0)
+    usual[:, GROUPS[0]] = np.inf
+    return np.clip(jitter, -MOST_SPREADS * usual, MOST_SPREADS * usual)
 
 
 def _together_or_apart(series: Floats, orders: Sequence[int]) -> list[trend.Course]:
     """Courses of all series, `(T, K)`, of one model, or of a model each, whichever is likelier."""
     if len(series) < 3:
         return [trend.Course(series, trend.Model(2, 2.0, 0.0), np.zeros(series.shape[1]), 0.0)]
-    together = trend.slow_course(series, orders=orders)
+    together = trend.slow_course(series, orders=orders, periods=CAMERA_PERIODS)
     if series.shape[1] > MOST_APART:
         return [together]
-    apart = [trend.slow_course(series[:, k : k + 1], orders=orders) for k in range(series.shape[1])]
+    apart = [
+        trend.slow_course(series[:, k : k + 1], orders=orders, periods=CAMERA_PERIODS) for k in range(series.shape[1])
+    ]
     return [together] if together.cost < sum(course.cost for course in apart) else apart
 
 

@@ -44,7 +44,7 @@ class Stabilization(Restorer):
     )
 
     remedy: ClassVar[type[Remedy]] = Steadying
-    revision: ClassVar[int] = 3
+    revision: ClassVar[int] = 4
 
     def examine(self, footage: Footage, bench: Bench) -> Steadying:
         """The path of the shot and what of it to take out; reads the footage once to three times and a sample.
@@ -68,7 +68,7 @@ class Stabilization(Restorer):
         if still is None:
             path = path_over_neighbors(shown, path.places, courses.values, modes, bench)
             courses = camera.parted(path.places - machine, "static" if courses.static else "moving")
-        jitter = path.places - machine - courses.values
+        jitter = camera.plausible(path.places - machine - courses.values)
         error = np.sqrt(np.median(path.error**2, axis=0))
         share = camera.told(jitter, error)
         whole = np.eye(len(modes)) if film is None else extension(modes, film.opening, footage.size)

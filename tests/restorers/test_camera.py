@@ -123,3 +123,23 @@ def test_shrinkage_that_drifts_is_decay_when_the_camera_stands_and_parallax_when
 def test_a_few_frames_of_a_moving_camera_have_a_course(length: int) -> None:
     pan = np.stack((9.0 * np.arange(length), np.zeros(length)), axis=1)[:, :, None]
     assert camera.parted(pan, "auto").values == pytest.approx(pan, abs=0.05)
+
+
+def test_what_wanders_without_weaving_is_no_weave() -> None:
+    error = np.full((2, 1), 0.01)
+    wandering = 0.4 * np.sin(np.arange(60) / 9)[:, None, None] * np.ones((1, 2, 1))
+    assert (camera.told(wandering, error) == 0).all()
+    assert (camera.told(wandering + 0.1 * jitter(60, 2)[:, :, None], error) > 0.9).all()
+
+
+def test_a_frame_leaps_but_does_not_warp_by_itself() -> None:
+    weave = np.random.default_rng(2).normal(size=(60, 2, 11)) * 0.2
+    weave[30] = 6.0
+    found = camera.plausible(weave)
+    assert (found[30, :, 0] == 6).all()
+    assert np.abs(found[30, :, 1:]).max() < 1.2
+
+
+def test_a_camera_is_not_followed_within_half_a_second() -> None:
+    shift = np.stack((np.cumsum(jitter(96, 1, 0.5)[:, 0]), 0.2 * jitter(96, 1, seed=4)[:, 0]), axis=1)
+    assert camera.parted(path_of(shift, 0), "moving").period >= 12
