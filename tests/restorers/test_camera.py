@@ -127,7 +127,7 @@ def test_a_few_frames_of_a_moving_camera_have_a_course(length: int) -> None:
 
 def test_what_wanders_without_weaving_is_no_weave() -> None:
     error = np.full((2, 1), 0.01)
-    wandering = 0.4 * np.sin(np.arange(60) / 9)[:, None, None] * np.ones((1, 2, 1))
+    wandering = 0.2 * np.sin(np.arange(60) / 9)[:, None, None] * np.ones((1, 2, 1))
     assert (camera.told(wandering, error) == 0).all()
     assert (camera.told(wandering + 0.1 * jitter(60, 2)[:, :, None], error) > 0.9).all()
 
