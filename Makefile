@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # One process for each core: the tests run the work itself on one thread each, or as a program of its own.
-PYTEST := $(BIN)/pytest --numprocesses logical
+PYTEST := $(BIN)/pytest --numprocesses logical --dist worksteal
 
 .PHONY: setup demo test footage slow lint bench constraints clean
 

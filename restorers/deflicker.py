@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from restorers.clip import Clip, Origin
-from restorers.light import EVEN, SHADED, Light, Modes, evened, light
+from restorers.evenness.light import EVEN, SHADED, Light, Modes, evened, light
+from restorers.evenness.scenelight import Event, parted
 from restorers.render import Footage
 from restorers.restorer import Array, Bench, Remedy, Restorer
-from restorers.scenelight import Event, parted
 
 Floats: TypeAlias = NDArray[np.float64]
 

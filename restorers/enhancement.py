@@ -1,8 +1,8 @@
 """Enlarge the picture and treat its grain: take off as much as asked, enlarge what is beneath, lay grain again.
 
-Grain is known by its strength at each density (`restorers.granularity`), and its share in every pixel is carried along:
-what fusing with the neighbors took, and what enlarging took, is what is laid again, no more. So pixels that could not
-be calmed keep their own grain and get none on top.
+Grain is known by its strength at each density (see `granularity`), and its share in every pixel is carried along: what
+fusing with the neighbors took, and what enlarging took, is what is laid again, no more. So pixels that could not be
+calmed keep their own grain and get none on top.
 
 The defaults change nothing. Size and grain are for a person to ask for; a master of the film's own size has the film's
 own grain. In print, grain is enlarged with the picture: it is laid at the size a longer lens would show it.
@@ -15,13 +15,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from restorers import granularity
 from restorers.clip import Clip, Origin
-from restorers.course import flow_pictures
-from restorers.enlarging import enlarged, repeated, share_kept
-from restorers.fusion import REACH, fused
-from restorers.grain import GrainModel, laid
-from restorers.motion import Picture
+from restorers.detail import granularity
+from restorers.detail.course import flow_pictures
+from restorers.detail.enlarging import enlarged, repeated, share_kept
+from restorers.detail.fusion import REACH, fused
+from restorers.detail.grain import GrainModel, laid
+from restorers.geometry.motion import Picture
 from restorers.render import Footage
 from restorers.restorer import Bench, Enlarging, Remedy, Restorer
 

@@ -4,7 +4,7 @@ What a blemish hides is copied from the one neighboring frame that fits its surr
 one frame, not a mean of several, so that the mend has the film's own grain. Only where no frame knows is it
 interpolated from around, with grain laid in, and only if that is allowed. No other pixel is touched.
 
-Rather too little than too much: the finders (`restorers.blemishes`, `restorers.scratches`) leave what they doubt.
+Rather too little than too much: the finders (see `blemishes`, `scratches`) leave what they doubt.
 """
 
 from collections import Counter
@@ -17,15 +17,15 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from restorers import granularity
-from restorers.blemishes import Found, blemishes, flies
+from restorers.cleaning.blemishes import Found, blemishes, flies
+from restorers.cleaning.mending import REACH, Shelf, borrowed, interpolated
+from restorers.cleaning.neighbors import Box
+from restorers.cleaning.scratches import Lines, scratches
 from restorers.clip import Clip, Origin
-from restorers.grain import Floats
-from restorers.mending import REACH, Shelf, borrowed, interpolated
-from restorers.neighbors import Box
+from restorers.detail import granularity
+from restorers.detail.grain import Floats
 from restorers.render import Footage
 from restorers.restorer import Array, Bench, Remedy, Restorer
-from restorers.scratches import Lines, scratches
 
 FOLLOWED = 4  # frames
 ONE_SIDED = 2.5  # at the ends of a shot only one side can tell: what it shows anew looks just like dust

@@ -11,13 +11,14 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from restorers import camera, jumps, perforations, warp
-from restorers.aperture import Inside, extension, restriction
-from restorers.path import path_over_neighbors, path_over_pairs, path_over_still
+from restorers.geometry import warp
+from restorers.geometry.warp import AFFINE, WARP
 from restorers.render import Footage
 from restorers.restorer import Bench, Remedy, RestorationError, Restorer
-from restorers.steadying import Steadying, covering_zoom
-from restorers.warp import AFFINE, WARP
+from restorers.steadiness import camera, jumps, perforations
+from restorers.steadiness.aperture import Inside, extension, restriction
+from restorers.steadiness.path import path_over_neighbors, path_over_pairs, path_over_still
+from restorers.steadiness.steadying import Steadying, covering_zoom
 
 STEADY_PX = 0.05
 

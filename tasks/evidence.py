@@ -7,7 +7,7 @@ from restorers.clip import Clip
 from restorers.render import Footage
 from restorers.repair import Blemish, Mending
 from restorers.restorer import Bench
-from restorers.steadying import Steadying
+from restorers.steadiness.steadying import Steadying
 from tasks.footage import footage, remedy
 from tasks.lab import Lab
 from tasks.pictures import codes, jpeg, reduced

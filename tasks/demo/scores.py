@@ -20,9 +20,9 @@ from scipy.ndimage import gaussian_filter1d
 from restorers.clip import Clip, Origin
 from restorers.colorspace import Space, luma
 from restorers.damage.shaking import cosine_modes
+from restorers.geometry.motion import flow, luma_for_flow, texture
+from restorers.geometry.resampling import resampled
 from restorers.metrics.fidelity import color_difference, decibels, squared_error, ssim
-from restorers.motion import flow, luma_for_flow, texture
-from restorers.resampling import resampled
 from restorers.restorer import Bench
 from tasks.demo.reel import ShotTruth, clean_frames, dirt_masks
 

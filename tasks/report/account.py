@@ -11,7 +11,7 @@ from manifests.reel import Reel
 from restorers.deflicker import Evening
 from restorers.repair import Blemish, Mending
 from restorers.restorer import Restorer
-from restorers.steadying import Steadying
+from restorers.steadiness.steadying import Steadying
 from tasks.cost import bill
 from tasks.evidence import largest_mends, mend_names, mesh_name
 from tasks.footage import remedy

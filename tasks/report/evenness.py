@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from restorers import warp
 from restorers.deflicker import Evening
+from restorers.geometry import warp
 from tasks.pictures import png
 from tasks.report.charts import Chart, Mark, lines
 from tasks.report.layers import LayerSheet, Shading

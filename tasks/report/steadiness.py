@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from restorers import warp
+from restorers.geometry import warp
+from restorers.geometry.warp import AFFINE
 from restorers.metrics.measures import Appearance, Measures
 from restorers.metrics.weave import departure
-from restorers.steadying import Steadying
-from restorers.warp import AFFINE
+from restorers.steadiness.steadying import Steadying
 from tasks.report.charts import Chart, Line, Mark, lines
 from tasks.report.layers import LayerSheet, Mesh, Picture
 

@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from restorers import camera, warp
 from restorers.colorspace import Space
+from restorers.geometry import warp
 from restorers.render import Footage, Span
 from restorers.restorer import Bench, Remedy
 from restorers.stabilization import Stabilization
-from restorers.steadying import Steadying
+from restorers.steadiness import camera
+from restorers.steadiness.steadying import Steadying
 from tests.benchmarks.footage import ClipSource, coded, decoded
 from tests.benchmarks.paths import Applied, Floats
 from tests.benchmarks.peers import RATE, Frames, PeerFailed

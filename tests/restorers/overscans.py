@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restorers.colorspace import density
-from restorers.gauges import Gauge
-from restorers.warp import AFFINE
+from restorers.geometry.warp import AFFINE
+from restorers.steadiness.gauges import Gauge
 from tests.restorers.scenes import canvas
 
 Floats = NDArray[np.float64]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
-from restorers import camera
+from restorers.steadiness import camera
 from tests.restorers.test_trend import jitter
 
 ERROR_PX = 0.05

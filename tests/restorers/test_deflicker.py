@@ -9,10 +9,10 @@ from torch import Tensor
 
 from restorers.colorspace import density, linear_light
 from restorers.deflicker import Deflicker, Evening
-from restorers.light import evened
+from restorers.evenness.light import evened
+from restorers.geometry.warp import WARP
 from restorers.render import Footage
 from restorers.restorer import Bench
-from restorers.warp import WARP
 from tests.restorers.footage import clip_of, footage_of
 from tests.restorers.scenes import Camera, scene
 

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import convolve1d, maximum_filter, minimum_filter
 
-from restorers.enlarging import enlarged, repeated
+from restorers.detail.enlarging import enlarged, repeated
 
 
 def picture(height: int, width: int) -> torch.Tensor:

@@ -7,15 +7,15 @@ import scipy.fft
 import torch
 from torch import Tensor
 
-from restorers import fusion
 from restorers.clip import Clip
-from restorers.course import course, flow_pictures
 from restorers.damage.graining import clumped
-from restorers.fusion import REACH, Fused, fused
-from restorers.grain import LEVELS, GrainModel
-from restorers.granularity import autocorrelation
-from restorers.motion import flow
-from restorers.tiles import STEP, TILE, analyzed, bands, coefficient_variance, synthesized
+from restorers.detail import fusion
+from restorers.detail.course import course, flow_pictures
+from restorers.detail.fusion import REACH, Fused, fused
+from restorers.detail.grain import LEVELS, GrainModel
+from restorers.detail.granularity import autocorrelation
+from restorers.detail.tiles import STEP, TILE, analyzed, bands, coefficient_variance, synthesized
+from restorers.geometry.motion import flow
 from tests.restorers.footage import clip_of
 from tests.restorers.scenes import Camera, scene
 

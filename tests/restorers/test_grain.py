@@ -4,8 +4,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from restorers.grain import GrainModel, laid
-from restorers.granularity import REACH, autocorrelation, measured
+from restorers.detail.grain import GrainModel, laid
+from restorers.detail.granularity import REACH, autocorrelation, measured
 from restorers.restorer import Bench
 from tests.restorers.footage import footage_of
 from tests.restorers.scenes import scene

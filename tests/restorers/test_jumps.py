@@ -10,14 +10,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from restorers import jumps, motion
 from restorers.clip import Origin
 from restorers.colorspace import Space, converted
-from restorers.jumps import Jump
-from restorers.path import path_over_pairs
+from restorers.geometry import motion
+from restorers.geometry.warp import AFFINE
 from restorers.restorer import Bench
 from restorers.stabilization import Stabilization
-from restorers.warp import AFFINE
+from restorers.steadiness import jumps
+from restorers.steadiness.jumps import Jump
+from restorers.steadiness.path import path_over_pairs
 from tests.restorers.footage import clip_of, footage_of
 from tests.restorers.jumping import Displaced, Jumping, jumping
 from tests.restorers.scenes import Camera

@@ -6,7 +6,7 @@ import pytest
 import torch
 from skimage import data
 
-from restorers import motion
+from restorers.geometry import motion
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from restorers import gauges, perforations, warp
-from restorers.aperture import Opening, extension, restriction
 from restorers.colorspace import Space, converted, density
-from restorers.gauges import (
+from restorers.geometry import warp
+from restorers.render import Footage
+from restorers.restorer import Bench, RestorationError
+from restorers.stabilization import Stabilization
+from restorers.steadiness import gauges, perforations
+from restorers.steadiness.aperture import Opening, extension, restriction
+from restorers.steadiness.gauges import (
     BELL_HOWELL,
     EIGHT,
     KODAK_STANDARD,
@@ -22,11 +26,8 @@ from restorers.gauges import (
     SIXTEEN,
     SUPER_EIGHT,
 )
-from restorers.perforations import FilmPath
-from restorers.render import Footage
-from restorers.restorer import Bench, RestorationError
-from restorers.stabilization import Stabilization
-from restorers.steadying import Steadying
+from restorers.steadiness.perforations import FilmPath
+from restorers.steadiness.steadying import Steadying
 from tests.restorers.footage import footage_of
 from tests.restorers.overscans import Overscan, Scanned, rounded, scanned
 from tests.restorers.scenes import scene

@@ -6,9 +6,9 @@ import pytest
 import torch
 from skimage import data
 
-from restorers import motion, warp
-from restorers.registration import Reference
-from restorers.resampling import resampled
+from restorers.geometry import motion, warp
+from restorers.geometry.resampling import resampled
+from restorers.steadiness.registration import Reference
 
 SIZE = (144, 192)
 

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from restorers import granularity
-from restorers.blemishes import Found
+from restorers.cleaning.blemishes import Found
+from restorers.cleaning.mending import Shelf, borrowed
 from restorers.clip import Clip, Origin
-from restorers.mending import Shelf, borrowed
+from restorers.detail import granularity
 from restorers.render import Footage
 from restorers.repair import Mending, Region, Repair
 from restorers.restorer import Bench

@@ -9,9 +9,9 @@ from scipy.ndimage import map_coordinates
 from scipy.special import erf
 from skimage import data
 
+from restorers.geometry.movement import Floats, Movement, Where, after, zoomed
+from restorers.geometry.resampling import displacement, moved, outside, resampled
 from restorers.metrics.sharpness import mtf50
-from restorers.movement import Floats, Movement, Where, after, zoomed
-from restorers.resampling import displacement, moved, outside, resampled
 
 SIZE = (120, 160)
 SLANT = np.deg2rad(5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from restorers.scenelight import Event, parted
+from restorers.evenness.scenelight import Event, parted
 
 Floats = NDArray[np.float64]
 LENGTH = 72

@@ -10,17 +10,17 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter1d
 
-from restorers import motion
-from restorers import path as paths
 from restorers.clip import Clip
 from restorers.colorspace import Space, converted
-from restorers.path import path_over_still
-from restorers.registration import coarse
+from restorers.geometry import motion
+from restorers.geometry.warp import AFFINE
 from restorers.render import Footage, Span, opened
 from restorers.restorer import Bench, RestorationError
 from restorers.stabilization import Stabilization
-from restorers.steadying import Steadying
-from restorers.warp import AFFINE
+from restorers.steadiness import path as paths
+from restorers.steadiness.path import path_over_still
+from restorers.steadiness.registration import coarse
+from restorers.steadiness.steadying import Steadying
 from tests.restorers.footage import clip_of, footage_of
 from tests.restorers.scenes import Camera, Scene, scene
 

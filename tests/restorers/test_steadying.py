@@ -11,12 +11,12 @@ from skimage import data
 
 from restorers.clip import Clip, Origin
 from restorers.colorspace import Space
+from restorers.detail.grain import GrainModel
 from restorers.enhancement import Enlargement
-from restorers.grain import GrainModel
+from restorers.geometry.warp import AFFINE
 from restorers.render import Span, opened
 from restorers.restorer import Bench
-from restorers.steadying import REACH, Steadying, covering_zoom
-from restorers.warp import AFFINE
+from restorers.steadiness.steadying import REACH, Steadying, covering_zoom
 from tests.restorers.footage import ArraySource, clip_of
 
 SIZE = (108, 144)

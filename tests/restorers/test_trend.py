@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from restorers import trend
+from restorers.steadiness import trend
 
 
 def jitter(length: int, count: int, carried: float = 0.2, *, seed: int = 0) -> np.ndarray:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from restorers.detail.grain import LEVELS, GrainModel
 from restorers.enhancement import Enlargement
-from restorers.grain import LEVELS, GrainModel
 from restorers.render import Span
 from tasks.lab import Lab
 from tasks.render import window

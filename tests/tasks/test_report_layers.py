@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from restorers import warp
 from restorers.deflicker import Evening
-from restorers.jumps import Jump
-from restorers.light import SHADED
+from restorers.evenness.light import SHADED
+from restorers.geometry import warp
+from restorers.geometry.warp import WARP
 from restorers.metrics.measures import Appearance, Measures
-from restorers.steadying import Steadying
-from restorers.warp import WARP
+from restorers.steadiness.jumps import Jump
+from restorers.steadiness.steadying import Steadying
 from tasks.report.charts import BUCKETS, Chart, Line, Mark, lines
 from tasks.report.evenness import evenness
 from tasks.report.layers import LayerSheet

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from restorers import warp
-from restorers.borders import Donor, filled
 from restorers.clip import Clip, Origin
-from restorers.jumps import Jump, offsets
-from restorers.movement import Movement, Where, after, zoomed
-from restorers.resampling import moved
+from restorers.geometry import warp
+from restorers.geometry.movement import Movement, Where, after, zoomed
+from restorers.geometry.resampling import moved
+from restorers.geometry.warp import AFFINE, WARP
 from restorers.restorer import Array, Bench, Moving, RestorationError
-from restorers.warp import AFFINE, WARP
+from restorers.steadiness.borders import Donor, filled
+from restorers.steadiness.jumps import Jump, offsets
 
 Floats: TypeAlias = NDArray[np.float64]
 Modes: TypeAlias = tuple[tuple[int, int], ...]

@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restorers.clip import Clip
-from restorers.course import course
-from restorers.grain import Floats, GrainModel
-from restorers.motion import Flow, Picture
-from restorers.tiles import STEP, TILE, analyzed, bands, blended, coefficient_variance, each, synthesized
+from restorers.detail.course import course
+from restorers.detail.grain import Floats, GrainModel
+from restorers.detail.tiles import STEP, TILE, analyzed, bands, blended, coefficient_variance, each, synthesized
+from restorers.geometry.motion import Flow, Picture
 
 REACH = 3
 MARGIN = 3 * STEP  # pixels around a block that its tiles, their pilot and the weights of these look at

@@ -10,8 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from restorers.clip import Clip
-from restorers.grain import Floats
-from restorers.motion import Flow, Picture, Weights, luma_for_flow, texture
+from restorers.detail.grain import Floats
+from restorers.geometry.motion import Flow, Picture, Weights, luma_for_flow, texture
 
 FINEST = 1  # powers of two by which pictures are made smaller
 WIDE = 13  # pixels of pictures at half size, over which both motions are judged

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import torch
 
-from restorers.blemishes import HIDDEN, MARGIN, Found, gray_sigma, scatter
+from restorers.cleaning.blemishes import HIDDEN, MARGIN, Found, gray_sigma, scatter
+from restorers.cleaning.neighbors import Box, Mask, Neighbor, around, beyond, fetched, fitted, grown
+from restorers.cleaning.scratches import Lines, Scratch, lines, segments
 from restorers.clip import Clip
-from restorers.grain import Floats, GrainModel, laid
-from restorers.motion import Flow, Picture, consistency, flow, luma_for_flow
-from restorers.neighbors import Box, Mask, Neighbor, around, beyond, fetched, fitted, grown
+from restorers.detail.grain import Floats, GrainModel, laid
+from restorers.geometry.motion import Flow, Picture, consistency, flow, luma_for_flow
 from restorers.restorer import Bench
-from restorers.scratches import Lines, Scratch, lines, segments
 
 FITTING = 1.8  # times what grain and slight misregistration explain: how far a donor may be off
 DIFFERENCE = 1.128  # mean absolute difference of two grains of sigma 1

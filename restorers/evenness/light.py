@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve_banded, cholesky_banded
 from torch import Tensor
 
-from restorers import motion, warp
+from restorers.geometry import motion, warp
 from restorers.render import Footage
 from restorers.restorer import Bench
 

@@ -14,8 +14,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from restorers.grain import Floats, GrainModel
-from restorers.neighbors import Box, Mask, Neighbor, around, beyond, fetched, fitted, grown
+from restorers.cleaning.neighbors import Box, Mask, Neighbor, around, beyond, fetched, fitted, grown
+from restorers.detail.grain import Floats, GrainModel
 
 Polarity = Literal["bright", "dark"]
 

@@ -23,10 +23,11 @@ from scipy.sparse import csc_array
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
-from restorers import jumps, motion, trend, warp
-from restorers.registration import Level, Placement, Reference, coarse, coarseness
+from restorers.geometry import motion, warp
 from restorers.render import Footage
 from restorers.restorer import Bench
+from restorers.steadiness import jumps, trend
+from restorers.steadiness.registration import Level, Placement, Reference, coarse, coarseness
 
 Floats: TypeAlias = NDArray[np.float64]
 Singles: TypeAlias = NDArray[np.float32]

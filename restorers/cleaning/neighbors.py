@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restorers.grain import Floats
-from restorers.motion import Flow, Weights
+from restorers.detail.grain import Floats
+from restorers.geometry.motion import Flow, Weights
 
 Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from restorers.motion import Weights
+from restorers.geometry.motion import Weights
 
 Floats: TypeAlias = NDArray[np.float64]
 

@@ -10,11 +10,11 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from restorers import warp
 from restorers.clip import Clip
-from restorers.gauges import Hole
+from restorers.geometry import warp
+from restorers.geometry.warp import AFFINE
 from restorers.render import Footage
-from restorers.warp import AFFINE
+from restorers.steadiness.gauges import Hole
 
 Floats: TypeAlias = NDArray[np.float64]
 Singles: TypeAlias = NDArray[np.float32]

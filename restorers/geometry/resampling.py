@@ -27,8 +27,8 @@ import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from numpy.typing import NDArray
 from torch import Tensor
 
-from restorers.motion import Flow
-from restorers.movement import Floats, Movement
+from restorers.geometry.motion import Flow
+from restorers.geometry.movement import Floats, Movement
 
 TAPS = 8
 BEFORE = TAPS // 2 - 1

@@ -2,7 +2,7 @@
 
 Grain is laid as Gaussian noise with the measured autocorrelation (Galerne, Gousseau, Morel, *Random Phase Textures*,
 IEEE TIP 20(1), 2011, doi:10.1109/TIP.2010.2052822), scaled by a level curve as in AV1 film grain synthesis (Norkin,
-Birkbeck, DCC 2018, doi:10.1109/DCC.2018.00008). Measuring it is `restorers.granularity`.
+Birkbeck, DCC 2018, doi:10.1109/DCC.2018.00008). Measuring it is `restorers.detail.granularity`.
 """
 
 from functools import lru_cache

@@ -21,12 +21,12 @@ import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from numpy.typing import NDArray
 from torch import Tensor
 
-from restorers.aperture import Opening, opening
 from restorers.colorspace import luma
-from restorers.gauges import Gauge, Hole, perforations
+from restorers.geometry.warp import AFFINE
 from restorers.render import Footage
 from restorers.restorer import Bench
-from restorers.warp import AFFINE
+from restorers.steadiness.aperture import Opening, opening
+from restorers.steadiness.gauges import Gauge, Hole, perforations
 
 Floats: TypeAlias = NDArray[np.float64]
 Singles: TypeAlias = NDArray[np.float32]

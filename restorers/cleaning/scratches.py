@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restorers.blemishes import Found, Polarity
-from restorers.grain import Floats
-from restorers.neighbors import Mask
+from restorers.cleaning.blemishes import Found, Polarity
+from restorers.cleaning.neighbors import Mask
+from restorers.detail.grain import Floats
 
 FLANK = 5  # columns from a line to the sides it is compared with
 WIDEST = 7

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restorers.clip import Origin
-from restorers.movement import Floats, Movement
-from restorers.resampling import sampled
+from restorers.geometry.movement import Floats, Movement
+from restorers.geometry.resampling import sampled
 
 Mask: TypeAlias = NDArray[np.bool_]
 Singles: TypeAlias = NDArray[np.float32]

@@ -17,8 +17,8 @@ import scipy.fft
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from restorers import motion
-from restorers.motion import Flow, Picture
+from restorers.geometry import motion
+from restorers.geometry.motion import Flow, Picture
 from restorers.render import Footage
 
 Floats: TypeAlias = NDArray[np.float64]

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restorers.clip import Clip
-from restorers.grain import LEVELS, Floats, GrainModel
-from restorers.motion import flow, luma_for_flow
+from restorers.detail.grain import LEVELS, Floats, GrainModel
+from restorers.geometry.motion import flow, luma_for_flow
+from restorers.geometry.resampling import displacement
 from restorers.render import Footage
-from restorers.resampling import displacement
 
 BLOCK = 32
 REACH = 12

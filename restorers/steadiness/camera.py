@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from restorers import trend
-from restorers.warp import WARP
+from restorers.geometry.warp import WARP
+from restorers.steadiness import trend
 
 Floats: TypeAlias = NDArray[np.float64]
 

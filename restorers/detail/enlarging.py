@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from numpy.typing import NDArray
 from torch import Tensor
 
-from restorers.grain import Floats
+from restorers.detail.grain import Floats
 
 LOBES = 3
 BATCH = 1 << 18  # pixels

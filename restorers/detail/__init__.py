@@ -1,0 +1,1 @@
+"""Picture and grain, told apart: measured, fused, enlarged and laid again."""
