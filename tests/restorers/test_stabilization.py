@@ -1,9 +1,11 @@
 """Stabilization: takes out weave, keeps the camera, leaves steady film alone."""
 
+import itertools
 import weakref
 from functools import cache
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -26,7 +28,8 @@ from tests.restorers.scenes import Camera, Scene, scene
 
 SIZE = (120, 160)
 LENGTH = 16
-FILM = Path(__file__).parents[3] / "shared" / "data" / "film"
+DATA = Path(__file__).parents[3] / "shared" / "data"
+FILM = DATA / "film"
 
 
 @cache
@@ -191,3 +194,22 @@ def test_real_film_weaves_less(film: str, share: float) -> None:
         for clip in (frames, steadied)
     )
     assert (after < share * before).all()
+
+
+@pytest.mark.footage
+@pytest.mark.parametrize("video", ["bottle-detection.mp4", "one-by-one-person-detection.mp4", "car-detection.mp4"])
+def test_a_steady_camera_before_which_things_pass_is_left_bit_for_bit(video: str) -> None:
+    pictures = decoded(DATA / "video" / "intel" / video, frames=32, lines=180)
+    frames = torch.from_numpy(pictures.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+    footage = footage_of(frames, space=Space.SRGB)
+    assert Stabilization().examine(footage, Bench()).steady
+
+
+def decoded(path: Path, *, frames: int, lines: int) -> np.ndarray:
+    """The first frames of a video, `(T, h, w, 3)` 8-bit RGB, with so many lines."""
+    shown = []
+    with av.open(str(path)) as container:
+        for frame in itertools.islice(container.decode(video=0), frames):
+            width = round(frame.width * lines / frame.height)
+            shown.append(cv2.resize(frame.to_ndarray(format="rgb24"), (width, lines), interpolation=cv2.INTER_AREA))
+    return np.stack(shown)
