@@ -23,8 +23,6 @@ CERTAINTY = 2.0
 LEAST_WEAVE_PX = 0.03
 MOST_SPREADS = 4.0
 GROUPS = (slice(0, 1), slice(1, 3), slice(3, len(WARP)))  # shift; rotation and shrinkage; warp
-LEAST_PERIOD = 12  # half a second of film: no hand swings a camera faster
-CAMERA_PERIODS = tuple(period for period in trend.PERIODS if period >= LEAST_PERIOD)
 SLOW_PERIODS = (24, 34, 48, 68, 96, 136, 192, 384, 768)
 SWINGING_CARRIED = (-0.3, 0.0, 0.3, 0.6, 0.75)
 MOST_APART = 4
@@ -87,12 +85,10 @@ def _together_or_apart(series: Floats, orders: Sequence[int]) -> list[trend.Cour
     """Courses of all series, `(T, K)`, of one model, or of a model each, whichever is likelier."""
     if len(series) < 3:
         return [trend.Course(series, trend.Model(2, 2.0, 0.0), np.zeros(series.shape[1]), 0.0)]
-    together = trend.slow_course(series, orders=orders, periods=CAMERA_PERIODS)
+    together = trend.slow_course(series, orders=orders)
     if series.shape[1] > MOST_APART:
         return [together]
-    apart = [
-        trend.slow_course(series[:, k : k + 1], orders=orders, periods=CAMERA_PERIODS) for k in range(series.shape[1])
-    ]
+    apart = [trend.slow_course(series[:, k : k + 1], orders=orders) for k in range(series.shape[1])]
     return [together] if together.cost < sum(course.cost for course in apart) else apart
 
 
