@@ -4,7 +4,7 @@ BIN := .venv/bin
 # One process for each core: the tests run the work itself on one thread each, or as a program of its own.
 PYTEST := $(BIN)/pytest --numprocesses logical --dist worksteal
 
-.PHONY: setup demo test footage slow lint bench constraints clean
+.PHONY: setup demo test footage slow thorough lint bench constraints clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Reelwright needs Python 3.11 or newer; set PYTHON=...")'
@@ -25,6 +25,10 @@ footage: setup
 
 slow: setup
 	$(PYTEST) -m 'slow and not footage'
+
+# Both in one run, so that no core waits for the last of either.
+thorough: setup
+	$(PYTEST) -m 'slow or footage'
 
 lint: setup
 	$(BIN)/ruff check .
