@@ -106,7 +106,9 @@ class Deflicker(Restorer):
         found = light(footage, modes, bench)
         course, events = _parted(found)
         correction = self.strength * _told(found.values - course, found)
-        bursts = [event for event in events if event.passes]
+        passing = [range(max(event.first, 0), min(event.stop, len(footage))) for event in events if event.passes]
+        flashes = sorted({t for frames in passing for t in frames})
+        correction[flashes] = 0
         return Evening(
             first=footage.first,
             even=not correction.any(),
@@ -116,7 +118,7 @@ class Deflicker(Restorer):
             course=course.astype(np.float32),
             correction=correction.astype(np.float32),
             changes=tuple(sorted({footage.first + max(event.first, 0) for event in events if not event.passes})),
-            flashes=tuple(sorted({footage.first + t for event in bursts for t in range(event.first, event.stop)})),
+            flashes=tuple(footage.first + t for t in flashes),
         )
 
 
