@@ -8,18 +8,35 @@ the barycentric formula). Movements that follow one another compose into one, an
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Self, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
+Singles: TypeAlias = NDArray[np.float32]
 Where: TypeAlias = Callable[[Floats, Floats], Floats]
 """Displacement `(2, ...)`, x then y, in pixels, at places y and x given in pixels, which may lie beyond the frame."""
 
 NODES = 24
 ROUNDS = 6
 ROUNDING = 9  # decimals of a pixel: a whole one stays whole
+SAG = 0.002  # pixels
+
+
+class Tables(NamedTuple):
+    """A movement as tables of places in pixels of the frame, counted from where a pixel would come from unmoved.
+
+    Attributes:
+        across: `(n + 1, factor, W)` how far to the right of it the columns of each phase of the picture come from, at
+            rows of the frame that are evenly spread from its upper edge to its lower.
+        down: `(n + 1, factor, W)` how far beneath it they come from, at those rows.
+        shifts: `(factor,)` how far beneath the phases of the rows come from besides.
+    """
+
+    across: Singles
+    down: Singles
+    shifts: Singles
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,19 +93,19 @@ class Movement:
         straight: Floats = np.stack(np.broadcast_arrays(x, y[:, None]))
         return self.displacement(rows, columns) + straight
 
-    def columns(self, rows: Floats) -> Floats:
-        """Columns of the frame `(n, W)` that the picture's columns come from, on some rows of the frame."""
+    def tables(self) -> Tables:
+        """Where pixels come from at as many rows of the frame as tell it within `SAG` pixels on all others."""
         height, width = self.frame
-        across = _spread(width, self.factor)
-        moved = _shares(rows, height).T @ self.sidewards @ across
-        return np.asarray(np.round(moved + _straight(width, self.factor), ROUNDING))
-
-    def rows(self, columns: Floats) -> Floats:
-        """Rows of the frame `(n, H)` that the picture's rows come from, at some columns of the picture."""
-        height, width = self.frame
-        at = (columns + 0.5) / self.factor - 0.5
-        moved = _shares(at, width).T @ self.nodes[1].T @ _spread(height, self.factor)
-        return np.asarray(np.round(moved + _straight(height, self.factor), ROUNDING))
+        probes, apart = np.linspace(0, height - 1, 33), max((height - 1) / 32, 1)
+        sides = np.stack((self.sidewards, self.nodes[1]))
+        bend = np.abs(np.diff(_shares(probes, height).T @ sides, 2, axis=1)).max() / apart**2
+        count = int(np.ceil(np.clip(height * np.sqrt(bend / (8 * SAG)), 1, height)))
+        rows = height * np.arange(count + 1) / count - 0.5
+        by_phase = np.concatenate([np.arange(phase, self.factor * width, self.factor) for phase in range(self.factor)])
+        moved = _shares(rows, height).T @ sides @ _spread(width, self.factor)[:, by_phase]
+        phases = (np.arange(self.factor) + 0.5) / self.factor - 0.5
+        across, down = moved.reshape(2, count + 1, self.factor, width)
+        return Tables(*(_exact(part) for part in (across + phases[:, None], down, phases)))
 
     def outside(self) -> NDArray[np.bool_]:
         """Pixels that come from beyond the frame's edge by more than half a pixel of it, `(H, W)`."""
@@ -133,6 +150,10 @@ def zoomed(size: tuple[int, int], zoom: float) -> Where:
         return (1 / zoom - 1) * np.stack((x - middle_x, y - middle_y))
 
     return nearer
+
+
+def _exact(places: Floats) -> Singles:
+    return np.ascontiguousarray(np.round(places, ROUNDING), np.float32)
 
 
 def _straight(length: int, factor: int) -> Floats:

@@ -4,7 +4,7 @@ import sys
 ALONE = """
 import importlib, pkgutil, sys
 
-allowed = {"torch", "numpy", "scipy", "cv2", "pydantic", "colour", "safetensors"}
+allowed = {"torch", "numpy", "scipy", "cv2", "pydantic", "colour", "safetensors", "numba"}
 ours = {"prefect", "av", "OpenImageIO", "yaml", "rich", "typer", "boto3", "lpips", "matplotlib", "skimage", "ffmpeg",
         "imageio_ffmpeg", "scenedetect", "jinja2", "pynvml", "torchvision", "manifests", "tasks", "flows"}
 

@@ -10,7 +10,7 @@ from scipy.special import erf
 from skimage import data
 
 from restorers.geometry.movement import Floats, Movement, Where, after, zoomed
-from restorers.geometry.resampling import displacement, moved, outside, resampled
+from restorers.geometry.resampling import displacement, fetched, moved, outside, resampled
 from restorers.metrics.sharpness import mtf50
 
 SIZE = (120, 160)
@@ -206,6 +206,17 @@ def test_frames_are_resampled_alike_alone_and_together(photograph: torch.Tensor)
     fields = torch.rand(3, 2, *SIZE, generator=torch.Generator().manual_seed(2))
     alone = torch.cat([resampled(frames[k : k + 1], fields[k : k + 1]) for k in range(3)])
     assert torch.equal(resampled(frames, fields), alone)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
+@pytest.mark.parametrize(("x", "y"), [(0.7, -3.2), (-260.4, 5.5), (30.1, 170.3)], ids=["weave", "far left", "far down"])
+def test_a_frame_is_laid_line_by_line_as_it_is_all_at_once(factor: int, x: float, y: float) -> None:
+    size = (120, 700)  # wider than a stripe
+    random = torch.rand(3, *size, generator=torch.Generator().manual_seed(9))
+    movement = Movement.of(weave(size, x, y, turn=0.02, warp=1.5), size, factor=factor)
+    assert torch.allclose(
+        moved(random, movement), fetched(random, movement.tables()), atol=3e-4
+    )  # places are told to within 3e-5 pixels
 
 
 @pytest.mark.gpu
