@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from restorers.clip import Clip, Origin
-from restorers.evenness.light import EVEN, SHADED, Light, Modes, evened, light
+from restorers.evenness.light import EVEN, SHADED, Light, light
+from restorers.evenness.response import BINS, Modes, curve, evened
 from restorers.evenness.scenelight import Event, parted
 from restorers.render import Footage
 from restorers.restorer import Array, Bench, Remedy, Restorer
@@ -37,6 +38,7 @@ class Evening(Remedy):
     found: Array = Field(description="(T, 3, K + 1) light found: density of level and shading modes, then gain")
     course: Array = Field(description="(T, 3, K + 1) the part of it that is the scene's")
     correction: Array = Field(description="(T, 3, K + 1) the part of the rest that is taken out")
+    response: Array = Field(description="(3, B) share of it that each density shows, from white to black")
     changes: tuple[int, ...] = Field((), description="frames at which the scene's light changes for good, e.g. a lamp")
     flashes: tuple[int, ...] = Field((), description="frames left as found: light far beyond the shot's own flicker")
 
@@ -49,13 +51,15 @@ class Evening(Remedy):
         """Each pixel toned by a straight line of its own frame, channel and place."""
         if self.even:
             return clip
+        shares = torch.from_numpy(self.response).to(bench.device)
         frames, marks = torch.empty_like(clip.frames), torch.zeros_like(clip.origin)
 
         def lay(number: int) -> None:
             frame, out = clip[number], frames[number - clip.first]
             change = self.correction[number - self.first]
             if change.any():
-                evened(frame, torch.from_numpy(change).to(bench.device), self.middle, self.modes, out)
+                light = torch.from_numpy(change).to(bench.device)
+                evened(frame, light, out, middle=self.middle, modes=self.modes, response=shares)
                 marks[number - clip.first] = Origin.TONED
             else:
                 out.copy_(frame)
@@ -86,7 +90,7 @@ class Deflicker(Restorer):
     strength: float = Field(1.0, ge=0, le=1, description="share of the flicker taken out; 0 leaves the clip as found")
     spatial: bool = Field(True, description="also even out shading that flickers across the frame")
 
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
     remedy: ClassVar[type[Remedy]] = Evening
 
     def examine(self, footage: Footage, bench: Bench) -> Evening:
@@ -102,6 +106,7 @@ class Deflicker(Restorer):
                 found=still,
                 course=still,
                 correction=still,
+                response=np.ones((3, BINS), np.float32),
             )
         found = light(footage, modes, bench)
         course, events = _parted(found)
@@ -117,6 +122,7 @@ class Deflicker(Restorer):
             found=found.values.astype(np.float32),
             course=course.astype(np.float32),
             correction=correction.astype(np.float32),
+            response=curve(found.followed, _largest(correction)).astype(np.float32),
             changes=tuple(sorted({footage.first + max(event.first, 0) for event in events if not event.passes})),
             flashes=tuple(footage.first + t for t in flashes),
         )
@@ -150,6 +156,11 @@ def _told(flicker: Floats, found: Light) -> Floats:
         if size < max(3 * LEAST_DENSITY**2, CERTAINTY**2 * error):
             told[..., group] = 0
     return np.asarray(told, np.float64)
+
+
+def _largest(correction: Floats) -> float:
+    """The most that a correction `(T, 3, K + 1)` can change of a density, but for rare frames."""
+    return float(np.quantile(np.linalg.norm(correction, axis=-1), 0.99))
 
 
 def _rms(values: Floats) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from restorers.colorspace import density, linear_light
 from restorers.deflicker import Deflicker, Evening
-from restorers.evenness.light import evened
+from restorers.evenness.response import evened
 from restorers.geometry.warp import WARP
 from restorers.render import Footage
 from restorers.restorer import Bench
@@ -145,7 +145,7 @@ def test_evening_is_the_inverse_of_a_change_of_light() -> None:
     change = torch.zeros(3, len(WARP) + 1, dtype=torch.float64)
     change[:, 0], change[:, -1] = 0.1, 0.2
     out = torch.empty_like(frame)
-    evened(frame, change, np.full(3, 0.7), WARP, out)
+    evened(frame, change, out, middle=np.full(3, 0.7), modes=WARP)
     assert torch.allclose(frame, out + 0.1 + 0.2 * ((out + frame) / 2 - 0.7), atol=1e-6)
 
 

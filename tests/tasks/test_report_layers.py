@@ -10,6 +10,7 @@ import torch
 
 from restorers.deflicker import Evening
 from restorers.evenness.light import SHADED
+from restorers.evenness.response import BINS
 from restorers.geometry import warp
 from restorers.geometry.warp import WARP
 from restorers.metrics.measures import Appearance, Measures
@@ -142,7 +143,8 @@ def test_a_shot_left_as_found_has_no_meshes_and_one_not_looked_at_no_charts() ->
 def evening(found: np.ndarray, course: np.ndarray, **more: tuple[int, ...]) -> Evening:
     arrays = {name: value.astype(np.float32) for name, value in (("found", found), ("course", course))}
     correction, middle = (found - course).astype(np.float32), np.full(3, 0.7, np.float32)
-    return Evening(first=FIRST, even=False, spatial=True, middle=middle, correction=correction, **arrays, **more)
+    arrays |= {"middle": middle, "correction": correction, "response": np.ones((3, BINS), np.float32)}
+    return Evening(first=FIRST, even=False, spatial=True, **arrays, **more)
 
 
 def test_levels_contrast_and_changes_of_light_are_those_of_the_remedy() -> None:
