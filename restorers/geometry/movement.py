@@ -19,7 +19,7 @@ Where: TypeAlias = Callable[[Floats, Floats], Floats]
 """Displacement `(2, ...)`, x then y, in pixels, at places y and x given in pixels, which may lie beyond the frame."""
 
 NODES = 24
-ROUNDS = 6
+ROUNDS, FOUND_PX = 6, 1e-6
 ROUNDING = 9  # decimals of a pixel: a whole one stays whole
 SAG = 0.002  # pixels
 
@@ -69,7 +69,9 @@ class Movement:
         y, x = np.meshgrid(*(_nodes(length) for length in size), indexing="ij")
         made_at = y
         for _ in range(ROUNDS):
-            made_at = y - where(made_at, x)[1]
+            before, made_at = made_at, y - where(made_at, x)[1]
+            if np.abs(made_at - before).max() < FOUND_PX:
+                break
         return cls(size, where(y, x), where(made_at, x)[0], factor)
 
     @property

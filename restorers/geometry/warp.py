@@ -126,8 +126,11 @@ def factors(coefficients: Tensor, size: tuple[int, int], modes: tuple[tuple[int,
 def at(coefficients: Floats, modes: tuple[tuple[int, int], ...], y: Floats, x: Floats) -> Floats:
     """The sum of the modes, `(C, ...)`, of coefficients `(C, K)` at any places y, x in shares of the frame."""
     raw = np.asarray(coefficients, np.float64) @ _mixing(modes).T
-    down, across = ([_function(kind, side) for kind in range(4)] for side in (y, x))
-    return np.stack([sum(c * down[p] * across[q] for c, (p, q) in zip(axis, modes, strict=True)) for axis in raw])
+    table = np.zeros((len(raw), 4, 4))
+    table[:, *np.transpose(modes)] = raw
+    y, x = np.broadcast_arrays(y, x)
+    down, across = (np.stack([_function(kind, side.reshape(-1)) for kind in range(4)]) for side in (y, x))
+    return np.asarray((down * (table @ across)).sum(axis=1).reshape(len(raw), *y.shape))
 
 
 def largest(coefficients: Floats, modes: tuple[tuple[int, int], ...]) -> Floats:

@@ -8,6 +8,7 @@ Matsushita, Ofek, Ge, Tang, Shum, Full-frame video stabilization with motion inp
 doi:10.1109/TPAMI.2006.141 (mosaicing with consistency constraint; nothing is painted in here)
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 import cv2
@@ -26,7 +27,7 @@ Singles: TypeAlias = NDArray[np.float32]
 BLOCKS = 9  # to the height of a picture
 RIM = 12  # pixels of the frame
 WORN = (0, 4, 8)  # pixels along a frame's edge that may be mask or shadow instead of picture
-LEAST = 64  # pixels that a donor is judged by
+LEAST, MOST = 64, 800  # pixels that a donor is judged by
 NOISE_SHARE = 2.0
 DETAIL_SHARE = 0.3
 UNSEEN = 0.015  # density
@@ -51,21 +52,22 @@ class Donor(NamedTuple):
     movement: Movement
 
 
-def filled(picture: Tensor, movement: Movement, donors: list[Donor]) -> NDArray[np.uint8]:
+def filled(picture: Tensor, movement: Movement, donors: Iterable[Donor]) -> NDArray[np.uint8]:
     """Fill what a steadied picture does not know; block by block, each from the first donor that agrees.
 
     Args:
         picture: `(3, H, W)`, edge repeated; changed in place.
         movement: from the picture to its own frame.
-        donors: the ones to be asked first, first.
+        donors: the ones to be asked first, first; no more of them are taken than are needed.
 
     Returns:
         Marks of `Origin`, `(H, W)`: borrowed, or interpolated where nobody knows, else resampled.
     """
     beyond = movement.outside()
     marks = np.where(beyond, np.uint8(Origin.INTERPOLATED), np.uint8(Origin.RESAMPLED))
-    boxes = _boxes(beyond, movement) if donors else []
-    for donor in donors:
+    boxes = _boxes(beyond, movement)
+    asked = iter(donors)
+    while boxes and (donor := next(asked, None)) is not None:
         offers = [offer for box in boxes if (offer := _offer(box, picture, donor)) is not None]
         if not offers:
             continue
@@ -146,11 +148,12 @@ def _lay(offer: _Offer, index: int, picture: Tensor, marks: NDArray[np.uint8], d
     near = known & cv2.dilate(todo.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)).astype(bool)
     share = np.clip((worn + BLEND - depth) / BLEND, 0, 1) * near
     share[todo] = known[todo]
-    judged = (known & (depth > worn)).astype(np.float32)
-    trust = cv2.GaussianBlur(judged, (0, 0), SOFT) + 0.01
-    for plane, (other, level) in enumerate(zip(there, offer.levels[index], strict=True)):
-        apart = np.clip(own[plane] - other - level, -UNSEEN, UNSEEN) * judged
-        own[plane] += share * (other + level + cv2.GaussianBlur(apart, (0, 0), SOFT) / trust - own[plane])
+    judged = (known & (depth > worn)).astype(np.float32)[..., None]
+    other = (there + offer.levels[index][:, None, None]).transpose(1, 2, 0)
+    apart = np.clip(own.transpose(1, 2, 0) - other, -UNSEEN, UNSEEN)
+    soft = cv2.GaussianBlur(np.concatenate((apart * judged, judged), axis=2), (0, 0), SOFT)
+    level = soft[..., :3] / (soft[..., 3:] + 0.01)
+    own += share * ((other + level).transpose(2, 0, 1) - own)
     picture[:, *part] = torch.from_numpy(own).to(picture.device)
     marks[part][share > 0] = Origin.borrowed(donor.distance)
     todo &= ~known
@@ -168,14 +171,29 @@ def _judged(own: Singles, there: Singles, where: Mask) -> tuple[float, Singles]:
 
     Eight tenths of what is judged may differ by what grain, a small misplacement and the eye explain, no more.
     """
-    if int(where.sum()) < LEAST:
+    at = np.flatnonzero(where)
+    if len(at) < LEAST:
         return np.inf, np.zeros(3, np.float32)
-    apart = own[:, where] - there[:, where]
-    level = np.median(apart, axis=1)
-    gray = own.mean(axis=0)
-    inside = where[:, 2:] & where[:, 1:-1] & where[:, :-2]
-    bends = np.abs(gray[:, 2:] - 2 * gray[:, 1:-1] + gray[:, :-2])[inside]
-    grain = float(np.median(bends)) / (NORMAL_MEDIAN * 6**0.5) if bends.size else 0.0
-    detail = float(np.median(np.abs(gray[where] - np.median(gray[where])))) / NORMAL_MEDIAN
-    miss = float(np.quantile(np.abs((apart - level[:, None]).mean(axis=0)), 0.8)) / NORMAL_80
-    return miss / (NOISE_SHARE * grain + DETAIL_SHARE * detail + UNSEEN), level
+    inside = np.flatnonzero(where[:, 2:] & where[:, 1:-1] & where[:, :-2])
+    row, column = np.divmod(_some(inside), where.shape[1] - 2)
+    line = own.mean(axis=0)
+    bends = np.abs(line[row, column + 2] - 2 * line[row, column + 1] + line[row, column])
+    shown = own.reshape(3, -1)[:, _some(at)]
+    apart = shown - there.reshape(3, -1)[:, _some(at)]
+    level = _ranked(apart, 0.5)[:, None]
+    gray = shown.mean(axis=0)
+    detail = float(_ranked(np.abs(gray - _ranked(gray, 0.5)), 0.5)) / NORMAL_MEDIAN
+    grain = float(_ranked(bends, 0.5)) / (NORMAL_MEDIAN * 6**0.5) if len(bends) else 0.0
+    miss = float(_ranked(np.abs((apart - level).mean(axis=0)), 0.8)) / NORMAL_80
+    return miss / (NOISE_SHARE * grain + DETAIL_SHARE * detail + UNSEEN), level[:, 0]
+
+
+def _some(places: NDArray[np.intp]) -> NDArray[np.intp]:
+    """So many of the places, evenly spread, that they tell as much as all."""
+    return places[:: -(-len(places) // MOST)] if len(places) else places
+
+
+def _ranked(values: Singles, share: float) -> Singles:
+    """The value that a share of the last axis lies beneath."""
+    rank = int(share * values.shape[-1])
+    return np.asarray(np.partition(values, rank, axis=-1)[..., rank])

@@ -118,9 +118,9 @@ class Steadying(Moving):
         if movement.still:
             return picture, np.full(movement.size, Origin.UNTOUCHED, np.uint8)
         others = sorted((n for n in clip.numbers if 0 < abs(n - number) <= self.halo), key=lambda n: abs(n - number))
-        donors = [
+        donors = (
             Donor(n - number, clip[n], Movement.of(self.where(number, n), self.size, factor=factor)) for n in others
-        ]
+        )
         return picture, filled(picture, movement, donors)
 
     def summary(self) -> str:
