@@ -8,7 +8,6 @@ The defaults change nothing. Size and grain are for a person to ask for; a maste
 own grain. In print, grain is enlarged with the picture: it is laid at the size a longer lens would show it.
 """
 
-from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import torch
@@ -17,11 +16,10 @@ from torch import Tensor
 
 from restorers.clip import Clip, Origin
 from restorers.detail import granularity
-from restorers.detail.course import flow_pictures
+from restorers.detail.course import Courses
 from restorers.detail.enlarging import enlarged, repeated, share_kept
 from restorers.detail.fusion import REACH, fused
 from restorers.detail.grain import GrainModel, laid
-from restorers.geometry.motion import Picture
 from restorers.render import Footage
 from restorers.restorer import Bench, Enlarging, Remedy, Restorer
 
@@ -58,14 +56,14 @@ class Enlargement(Enlarging):
         kept = clip.between(first, stop)
         if self.factor == 1 and self.degrain == 0 and self.regrain <= 1:
             return kept if len(kept) < len(clip) else clip
-        pictures = flow_pictures(clip) if self.degrain > 0 else {}
+        courses = Courses.of(clip, bench) if self.degrain > 0 else None
         height, width = clip.size
         frames = clip.frames.new_empty((len(kept), 3, self.factor * height, self.factor * width))
         marks = torch.empty_like(kept.origin)
 
         def lay(number: int) -> None:
             index = number - first
-            marks[index] = self._frame(clip, number, pictures, bench, out=frames[index])
+            marks[index] = self._frame(clip, number, courses, bench, out=frames[index])
 
         bench.map(lay, kept.numbers)
         return Clip(frames, clip.space, first, repeated(torch.maximum(kept.origin, marks), self.factor))
@@ -90,11 +88,11 @@ class Enlargement(Enlarging):
         found = f"grain {self.grain.strength:.3f} D, {self.grain.size:.1f} px ({self.grain.method})"
         return f"{found}; x{self.factor}, degrain {self.degrain:g}, grain {self.regrain:g}"
 
-    def _frame(self, clip: Clip, number: int, pictures: Mapping[int, Picture], bench: Bench, *, out: Tensor) -> Tensor:
+    def _frame(self, clip: Clip, number: int, courses: Courses | None, bench: Bench, *, out: Tensor) -> Tensor:
         """Fill `out` with a frame `(3, factor H, factor W)`; marks `(H, W)` of what was done to its pixels."""
         picture, share = clip[number], torch.ones(clip.size, device=clip.frames.device)
-        if self.degrain > 0:
-            picture, share, _ = fused(clip, number, pictures, self.grain, strength=self.degrain)
+        if courses is not None:
+            picture, share, _ = fused(clip, number, courses, self.grain, strength=self.degrain)
         if self.factor > 1:
             picture = enlarged(picture, self.factor)
             share = share * share_kept(self.grain.autocorrelation, self.factor)
@@ -121,7 +119,7 @@ class Enhancement(Restorer):
         description="grain of the result, in shares of the film's own; what is missing is laid",
     )
 
-    revision: ClassVar[int] = 3
+    revision: ClassVar[int] = 4
     dense: ClassVar[bool] = True
     remedy: ClassVar[type[Remedy]] = Enlargement
 

@@ -15,7 +15,6 @@ doi:10.1109/TIP.2012.2199324. Both take noise for white; grain is not. Its stren
 its colors are those of the shot's grain model.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,21 +22,19 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812  # as everybody writes it
-from numpy.typing import NDArray
 from torch import Tensor
 
 from restorers.clip import Clip
-from restorers.detail.course import course
-from restorers.detail.grain import Floats, GrainModel
+from restorers.detail.blocks import Stack, blocks
+from restorers.detail.course import Courses
+from restorers.detail.grain import GrainModel
 from restorers.detail.tiles import STEP, TILE, analyzed, bands, blended, coefficient_variance, each, synthesized
-from restorers.geometry.motion import Flow, Picture
 
 REACH = 3
-MARGIN = 3 * STEP  # pixels around a block that its tiles, their pilot and the weights of these look at
-BLOCK = (128, 256)  # pixels worked on at once: small enough for the processor's cache
-DOUBT = 14.0  # how fast weights fall with what is more than grain
+DOUBT = 0.3  # share of grain's variance by which a difference may exceed it before a neighbor's weight is halved
 THRESHOLD = 2.7  # sigmas: coefficients under it are grain to the pilot
 FAINT = 0.003  # share of the strongest color's grain under which a color has none to measure by
+LAST_RESORT = 1e-3  # weight of a hidden place, so that it stays where no neighbor shows it
 
 
 class Fused(NamedTuple):
@@ -51,10 +48,23 @@ class Fused(NamedTuple):
     """How much its neighbors lent, `(H, W)`, in [0, 1]: 1 where six agree with it, 0 where it stands alone."""
 
 
+class Recalled(NamedTuple):
+    """What the neighbors of a frame know of places that are hidden in it."""
+
+    frame: Tensor
+    """Density, `(3, H, W)`, without grain where hidden; elsewhere the frame as found."""
+    share: Tensor
+    """What is left of the standard deviation of grain, `(H, W)`, in [0, 1]; 1 where nothing was hidden."""
+    support: Tensor
+    """How much its neighbors agree there, `(H, W)`, in [0, 1]: 1 where six show the same, 0 where none shows it."""
+    donor: Tensor
+    """int8 `(H, W)`: how many frames later (earlier, if negative) the neighbor that lent most is; 0 for none."""
+
+
 def fused(
     clip: Clip,
     number: int,
-    pictures: Mapping[int, Picture],
+    courses: Courses,
     model: GrainModel,
     *,
     strength: float = 1.0,
@@ -67,83 +77,64 @@ def fused(
     Args:
         clip: density.
         number: reel number of the frame.
-        pictures: `course.flow_pictures` of the frame and its neighbors.
+        courses: of the frame and its neighbors, at least.
         model: the grain of the shot.
         strength: 0 leaves the frame as it is.
         blemished: bool `(T, H, W)`, pixels that lend nothing. In the frame itself they become what its neighbors show,
             and stay what they are where no neighbor shows anything.
     """
     frame = clip[number]
-    numbers = [n for n in range(number - REACH, number + REACH + 1) if n != number and n in clip.numbers]
-    flows = {n: course(pictures[number], pictures[n]) for n in numbers}
+    flows = {n: courses.course(number, n) for n in _neighbors(clip, number)}
     noise = _Noise.of(model, frame.device)
     done = Fused(torch.empty_like(frame), torch.empty_like(frame[0]), torch.empty_like(frame[0]))
-    height, width = clip.size
-    for top in range(0, height, BLOCK[0]):
-        for left in range(0, width, BLOCK[1]):
-            place = _Place(top, left, min(BLOCK[0], height - top), min(BLOCK[1], width - left), clip.size)
-            stack = place.stack(clip, number, flows, blemished)
-            for whole, part in zip(done, _estimated(stack, noise, strength), strict=True):
-                place.within(whole).copy_(place.inner(part))
+    for block in blocks(clip.size):
+        found = _estimated(block.stack(clip, number, flows, blemished), noise)
+        lent = blended(torch.stack((found.share(strength), found.support)))
+        for whole, part in zip(done, (found.shown, *lent), strict=True):
+            block.within(whole).copy_(block.inner(part))
     torch.lerp(frame, done.frame, strength, out=done.frame)
     return done
 
 
-class _Stack(NamedTuple):
-    """A block of a frame and of its neighbors brought to it, with a margin."""
+def recalled(clip: Clip, number: int, courses: Courses, model: GrainModel, hidden: Tensor) -> Recalled:
+    """What neighbors know of the places hidden in a frame, told from them alone.
 
-    planes: Tensor
-    """Density, `(1 + K, 3, h, w)`, the frame first."""
-    lending: Tensor | None
-    """Share of each tile that a neighbor may lend, `(K, 1, rows, columns)`; None where all of it."""
+    Neighbors are judged by what most of them show there, and by the frame itself right beside it. A place as wide as
+    the flow's patches, about 24 pixels of 540 lines, is followed by what moves around it.
 
-
-@dataclass(frozen=True)
-class _Place:
-    """A block of a frame and its margin, mirrored at the frame's edges."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-    size: tuple[int, int]
-
-    def within(self, plane: Tensor) -> Tensor:
-        """The block in a whole frame `(..., H, W)`."""
-        return plane[..., self.top : self.top + self.height, self.left : self.left + self.width]
-
-    def inner(self, part: Tensor) -> Tensor:
-        """The block in what was worked out for it and the tiles around it."""
-        return part[..., STEP : STEP + self.height, STEP : STEP + self.width]
-
-    def stack(self, clip: Clip, number: int, flows: Mapping[int, Flow], blemished: Tensor | None) -> _Stack:
-        """The block of a frame and of its neighbors along the flows."""
-        frame = clip[number]
-        y, x = _mirrored(self.top, self.height, self.size[0]), _mirrored(self.left, self.width, self.size[1])
-        rows, columns = (torch.from_numpy(a).to(frame.device) for a in (y, x))
-        planes = frame.new_empty((1 + len(flows), 3, len(y), len(x)))
-        planes[0] = frame[:, rows][:, :, columns]
-        places = {n: self._along(flow, y, x) for n, flow in flows.items()}
-        for plane, (n, at) in zip(planes[1:], places.items(), strict=True):
-            plane.copy_(_fetched(clip[n], at))
-        if blemished is None:
-            return _Stack(planes, None)
-        masks = {n: blemished[n - clip.first][None].to(planes.dtype) for n in (number, *places)}
-        hidden = [masks[number][:, rows][:, :, columns], *(_fetched(masks[n], at) for n, at in places.items())]
-        return _mended(planes, torch.stack(hidden) > 0.02)
-
-    def _along(self, flow: Flow, y: NDArray[np.int64], x: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """Where in a neighbor each pixel of rows y and columns x is found: x and y, in pixels of the frame."""
-        down, across = flow.shape[0] / self.size[0], flow.shape[1] / self.size[1]
-        rows, columns = ((y + 0.5) * down - 0.5).astype(np.float32), ((x + 0.5) * across - 0.5).astype(np.float32)
-        grid = np.meshgrid(columns, rows)
-        motion = cv2.remap(flow, grid[0], grid[1], cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
-        motion = np.asarray(motion / np.array([across, down], np.float32), np.float32)
-        across_at = np.asarray(motion[..., 0] + x, np.float32)
-        return across_at, np.asarray(motion[..., 1] + y[:, None], np.float32)
+    Args:
+        clip: density.
+        number: reel number of the frame.
+        courses: of the frame and its neighbors, at least, with `hidden` painted over.
+        model: the grain of the shot.
+        hidden: bool `(T, H, W)`, in all frames.
+    """
+    frame, at = clip[number], hidden[number - clip.first]
+    numbers = _neighbors(clip, number)
+    flows = {n: courses.course(number, n) for n in numbers}
+    noise, distances = _Noise.of(model, frame.device), torch.tensor([0, *(n - number for n in numbers)])
+    nothing = torch.zeros_like(frame[0])
+    done = Recalled(frame.clone(), nothing + 1, nothing, torch.zeros_like(nothing, dtype=torch.int8))
+    for block in blocks(clip.size):
+        here = block.within(at)
+        if not bool(here.any()):
+            continue
+        found = _estimated(block.stack(clip, number, flows, hidden), noise)
+        lent = blended(torch.cat((torch.stack((found.share(1.0), found.support)), found.lent)))
+        most = lent[2:].max(0) if numbers else lent[:1].max(0)
+        donor = torch.where(most.values > LAST_RESORT, most.indices + 1, 0) if numbers else most.indices
+        parts = (found.shown, *lent[:2], distances.to(donor.device)[donor])
+        for whole, part in zip(done, parts, strict=True):
+            place = block.within(whole)
+            place.copy_(torch.where(here, block.inner(part).to(whole.dtype), place))
+    return done
 
 
-@dataclass(frozen=True)
+def _neighbors(clip: Clip, number: int) -> list[int]:
+    return [n for n in range(number - REACH, number + REACH + 1) if n != number and n in clip.numbers]
+
+
+@dataclass(frozen=True, eq=False)
 class _Noise:
     """Grain as the tiles' coefficients see it, in one luma and two differences of the colors.
 
@@ -153,6 +144,7 @@ class _Noise:
         colors: `(3, 3, 3)`: variance of luma and differences, of the strengths of red, green and blue.
         spectrum: variance of each coefficient `(64, 1, 1)`, of grain whose variance is 1.
         pooling: `(6, 192, 1, 1)`: mean of a band's squares over its coefficients, and over the colors that have grain.
+        power: `(18, 192, 1, 1)`: sum over a band of each color, weighed by the spectrum; adds up to 1.
     """
 
     model: GrainModel
@@ -160,6 +152,7 @@ class _Noise:
     colors: Tensor
     spectrum: Tensor
     pooling: Tensor
+    power: Tensor
 
     @classmethod
     def of(cls, model: GrainModel, device: torch.device) -> "_Noise":
@@ -170,119 +163,128 @@ class _Noise:
         usual = torch.as_tensor(np.median(np.asarray(model.sigma, np.float32), 1), device=device)
         variance = torch.einsum("iab,a,b->i", colors, usual, usual)
         grainy = (variance >= FAINT * variance.max()).float()
+        spectrum = torch.from_numpy(coefficient_variance(np.asarray(model.autocorrelation, np.float32))).to(device)
         pooling = torch.zeros((len(bands()), 3, TILE**2), device=device)
+        power = torch.zeros((3, len(bands()), 3, TILE**2), device=device)
         for band, (first, stop) in enumerate(bands()):
             pooling[band, :, first:stop] = grainy[:, None] / grainy.sum() / (stop - first)
-        spectrum = torch.from_numpy(coefficient_variance(np.asarray(model.autocorrelation, np.float32))).to(device)
-        return cls(model, opponents, colors, spectrum.view(-1, 1, 1), pooling.flatten(1)[:, :, None, None])
+            for color in range(3):
+                power[color, band, color, first:stop] = spectrum[first:stop] / spectrum.sum()
+        tables = (pooling.flatten(1), power.flatten(0, 1).flatten(1))
+        return cls(model, opponents, colors, spectrum.view(-1, 1, 1), *(table[:, :, None, None] for table in tables))
 
-    def at(self, level: Tensor) -> Tensor:
-        """Standard deviation `(3, 64, rows, columns)` of coefficients of tiles whose mean density is `level`."""
+    def variance(self, level: Tensor) -> Tensor:
+        """Variance `(3, rows, columns)` of luma and differences where the mean density is `level`."""
         sigma = self.model.sigma_at(level)
         variance = torch.einsum("iab,ahw,bhw->ihw", self.colors, sigma, sigma)
         floor = (FAINT * variance.amax(0, keepdim=True)).clamp_(min=1e-10)
-        return (torch.maximum(variance, floor)[:, None] * self.spectrum).sqrt_()
+        return torch.maximum(variance, floor)
+
+    def coefficients(self, planes: Tensor) -> Tensor:
+        """Coefficients `(3, 64, rows, columns)` of densities `(3, h, w)`."""
+        if planes.is_cuda:
+            return analyzed(torch.einsum("ij,jhw->ihw", self.opponents, planes))
+        pixels = np.ascontiguousarray(planes.permute(1, 2, 0).numpy())
+        return analyzed(torch.from_numpy(cv2.transform(pixels, self.opponents.numpy())).permute(2, 0, 1))
 
 
-def _estimated(stack: _Stack, noise: _Noise, strength: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The estimate, the share of its grain and its support, of a block and the tiles around it."""
-    sigma = noise.at(F.avg_pool2d(stack.planes[0], TILE, STEP))
-    tiles = analyzed(torch.einsum("ij,kjhw->kihw", noise.opponents, stack.planes)).div_(sigma)
-    weights = _weights(tiles[1:], tiles[0], noise)
-    if stack.lending is not None:
-        weights *= stack.lending
-    mean, left = _averaged(tiles[0], tiles[1:], weights), _left(weights)
+@dataclass(frozen=True, eq=False)
+class _Estimate:
+    """What was found of a block and the tiles around it.
 
-    rough = (mean.square() > THRESHOLD**2 * each(left)).float()
-    rough[:, 0] = 1
-    pilot = synthesized(rough.mul_(mean).mul_(sigma))[..., 2 * STEP : -2 * STEP, 2 * STEP : -2 * STEP]
-    mean, sigma, weights, left = (t[..., 2:-2, 2:-2] for t in (mean, sigma, weights, left))
-    power = analyzed(pilot).div_(sigma).square_()
-    gain = power.div_(power + each(left))
+    Attributes:
+        shown: density, `(3, h, w)`.
+        gain: share of each coefficient that was kept, `(3, 64, rows, columns)`.
+        variance: of the grain of luma and differences, `(3, rows, columns)`.
+        trust: weight of the frame itself, `(6, rows, columns)`.
+        weights: those of its neighbors, `(K, 6, rows, columns)`.
+        noise: the grain.
+    """
+
+    shown: Tensor
+    gain: Tensor
+    variance: Tensor
+    trust: Tensor
+    weights: Tensor
+    noise: _Noise
+
+    @property
+    def lent(self) -> Tensor:
+        """How much each neighbor lent, `(K, rows, columns)`, in [0, 1]."""
+        return self.weights.mean(1)
+
+    @property
+    def support(self) -> Tensor:
+        """How much they lent together, `(rows, columns)`, in [0, 1]."""
+        return self.lent.sum(0) / (2 * REACH)
+
+    def share(self, strength: float) -> Tensor:
+        """Share of grain's standard deviation that is left in each tile, `(rows, columns)`."""
+        left = self._pooled(self.gain.square()) * _left(self.trust, self.weights)
+        if strength < 1:
+            own = self.trust / (self.trust + self.weights.sum(0))
+            left = (1 - strength) ** 2 * self._pooled(torch.ones_like(self.gain)) + strength**2 * left
+            left += 2 * strength * (1 - strength) * self._pooled(self.gain) * own
+        return (left.sum(1) * self.variance).sum(0).div_(self.variance.sum(0)).sqrt_()
+
+    def _pooled(self, values: Tensor) -> Tensor:
+        """Shares of each color and band in its grain `(3, 6, rows, columns)`, weighed by values of coefficients."""
+        return F.conv2d(values.flatten(0, 1), self.noise.power).view(3, -1, *values.shape[-2:])
+
+
+def _estimated(stack: Stack, noise: _Noise) -> _Estimate:
+    """The estimate of a block and the tiles around it."""
+    variance = noise.variance(F.avg_pool2d(stack.own, TILE, STEP))
+    sigma = (variance[:, None] * noise.spectrum).sqrt_()
+    mean, trust, weights = _averaged(stack, noise, sigma.reciprocal())
+
+    grain = each(_left(trust, weights))
+    rough = mean.masked_fill(mean.square() <= THRESHOLD**2 * grain, 0)
+    rough[:, 0] = mean[:, 0]
+    pilot = synthesized(rough.mul_(sigma))[..., 2 * STEP : -2 * STEP, 2 * STEP : -2 * STEP]
+    mean, sigma, trust, weights, variance, grain = (
+        t[..., 2:-2, 2:-2] for t in (mean, sigma, trust, weights, variance, grain)
+    )
+    gain = analyzed(pilot).div_(sigma).square_()
+    gain.div_(gain + grain)
     gain[:, 0] = 1
-
     shown = torch.einsum("ji,jhw->ihw", noise.opponents, synthesized((mean * gain).mul_(sigma)))
-    support = weights.sum((0, 1)) / (2 * REACH * len(bands()))
-    share, support = blended(torch.stack((_share(gain, weights, sigma, strength), support)))
-    return shown, share, support
+    return _Estimate(shown, gain, variance, trust, weights, noise)
 
 
-def _weights(others: Tensor, own: Tensor, noise: _Noise) -> Tensor:
-    """How much each neighbor's tiles count in each band, `(K, 6, rows, columns)`: 1 where they differ by grain alone.
+def _averaged(stack: Stack, noise: _Noise, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The mean of coefficients over time, in sigmas, and the weights of the frame and of its neighbors in it."""
+    own = noise.coefficients(stack.own).mul_(scale)
+    rows, columns = own.shape[-2:]
+    trust = own.new_ones((len(bands()), rows, columns))
+    if stack.sound is not None:
+        trust *= stack.sound[0].clamp(min=LAST_RESORT)
+    weights = own.new_empty((len(stack.others), len(bands()), rows, columns))
+    mean = own.clone() if stack.sound is None else own * trust[0]
+    for index, (other, weight) in enumerate(zip(stack.others, weights, strict=True)):
+        there = noise.coefficients(other).mul_(scale)
+        torch.mul(_weight(there, own, noise), 1 if stack.sound is None else stack.sound[1 + index], out=weight)
+        for band, (first, stop) in enumerate(bands()):
+            mean[:, first:stop].addcmul_(there[:, first:stop], weight[band])
+    return mean.div_(each(trust + weights.sum(0))), trust, weights
+
+
+def _weight(other: Tensor, own: Tensor, noise: _Noise) -> Tensor:
+    """How much a neighbor's tiles count in each band, `(6, rows, columns)`: 1 where they differ by grain alone.
 
     A tile is judged together with those around it, and all colors and coefficients of a band as one: a weight that
     followed the grain of a single coefficient would choose the grain that agrees.
 
     Args:
-        others: coefficients `(K, 3, 64, rows, columns)`, in sigmas.
-        own: the frame's, `(3, 64, rows, columns)`.
+        other: coefficients `(3, 64, rows, columns)`, in sigmas.
+        own: the frame's.
         noise: the grain.
     """
-    excess = F.conv2d((others - own).square_().flatten(1, 2), noise.pooling / 2)  # a difference has the variance of two
+    excess = F.conv2d((other - own).square_().flatten(0, 1), noise.pooling / 2)  # a difference has the variance of two
     around = F.avg_pool2d(excess, 3, 1, 1, count_include_pad=False)
-    return around.sub_(1).clamp_(min=0).mul_(DOUBT).add_(1).reciprocal_()
+    return around.sub_(1).clamp_(min=0).div_(DOUBT).square_().add_(1).reciprocal_()
 
 
-def _averaged(own: Tensor, others: Tensor, weights: Tensor) -> Tensor:
-    """The mean of coefficients over time, `(3, 64, rows, columns)`."""
-    total, mean = 1 + weights.sum(0), own.clone()
-    for band, (first, stop) in enumerate(bands()):
-        part = mean[:, first:stop]
-        for other, weight in zip(others, weights[:, band], strict=True):
-            part.addcmul_(other[:, first:stop], weight)
-        part.div_(total[band])
-    return mean
-
-
-def _left(weights: Tensor) -> Tensor:
+def _left(trust: Tensor, weights: Tensor) -> Tensor:
     """Share of grain's variance that is left in the mean over time, in each band, `(6, rows, columns)`."""
-    return (1 + weights.square().sum(0)) / (1 + weights.sum(0)).square()
-
-
-def _share(gain: Tensor, weights: Tensor, sigma: Tensor, strength: float) -> Tensor:
-    """Share of grain's standard deviation that is left in each tile, `(rows, columns)`."""
-    power = sigma.square()
-    power = power / power.sum((0, 1))
-    total, left, out = 1 + weights.sum(0), _left(weights), torch.zeros_like(sigma[0, 0])
-    for band, (first, stop) in enumerate(bands()):
-        p, g = power[:, first:stop], gain[:, first:stop]
-        out += (1 - strength) ** 2 * p.sum((0, 1))
-        out += 2 * strength * (1 - strength) / total[band] * (p * g).sum((0, 1))
-        out += strength**2 * left[band] * (p * g.square()).sum((0, 1))
-    return out.sqrt_()
-
-
-def _mended(planes: Tensor, hidden: Tensor) -> _Stack:
-    """A stack in which blemishes of neighbors show the frame, and those of the frame what most neighbors show.
-
-    Args:
-        planes: `(1 + K, 3, h, w)`, the frame first.
-        hidden: bool `(1 + K, 1, h, w)`.
-    """
-    others = planes[1:]
-    if len(others):
-        shown = torch.nanmedian(others.masked_fill(hidden[1:], torch.nan), 0).values
-        planes[0] = torch.where(hidden[0] & ~shown.isnan(), shown, planes[0])
-    others.copy_(torch.where(hidden[1:], planes[:1], others))
-    spoiled = F.avg_pool2d(hidden[1:].to(planes.dtype), TILE, STEP)
-    return _Stack(planes, (1 - 2 * spoiled).clamp_(min=0))
-
-
-def _fetched(frame: Tensor, at: tuple[Floats, Floats]) -> Tensor:
-    """A frame `(C, H, W)` at places x and y `(h, w)`, bicubic, mirrored at its edges."""
-    if frame.is_cuda:
-        height, width = frame.shape[-2:]
-        x, y = (torch.from_numpy(a).to(frame.device) for a in at)
-        grid = torch.stack((x * (2 / max(width - 1, 1)) - 1, y * (2 / max(height - 1, 1)) - 1), -1)
-        return F.grid_sample(frame[None], grid[None], "bicubic", "reflection", align_corners=True)[0]
-    maps = cv2.convertMaps(at[0], at[1], cv2.CV_16SC2)
-    planes = [cv2.remap(p, maps[0], maps[1], cv2.INTER_CUBIC, None, cv2.BORDER_REFLECT_101) for p in frame.numpy()]
-    return torch.from_numpy(np.stack(planes))
-
-
-def _mirrored(first: int, length: int, size: int) -> NDArray[np.int64]:
-    """Rows or columns of a block in whole steps, with its margin, mirrored into 0 <= n < size."""
-    whole = -(-length // STEP) * STEP
-    period = max(2 * (size - 1), 1)
-    at = np.arange(first - MARGIN, first + whole + MARGIN) % period
-    return np.asarray(np.minimum(at, period - at), np.int64)
+    return (trust.square() + weights.square().sum(0)) / (trust + weights.sum(0)).square()

@@ -9,13 +9,14 @@ from torch import Tensor
 
 from restorers.clip import Clip
 from restorers.damage.graining import clumped
-from restorers.detail import fusion
-from restorers.detail.course import course, flow_pictures
-from restorers.detail.fusion import REACH, Fused, fused
+from restorers.detail import blocks
+from restorers.detail.course import Courses
+from restorers.detail.fusion import REACH, Fused, fused, recalled
 from restorers.detail.grain import LEVELS, GrainModel
 from restorers.detail.granularity import autocorrelation
 from restorers.detail.tiles import STEP, TILE, analyzed, bands, coefficient_variance, synthesized
 from restorers.geometry.motion import flow
+from restorers.restorer import Bench
 from tests.restorers.footage import clip_of
 from tests.restorers.scenes import Camera, scene
 
@@ -44,7 +45,7 @@ def shot(camera: Camera = "pan", *, share: float = 0.06) -> Tensor:
 
 
 def fuse(clip: Clip, number: int = MIDDLE, model: GrainModel | None = None, **options: object) -> Fused:
-    return fused(clip, number, flow_pictures(clip), model or stock(), **options)  # type: ignore[arg-type]
+    return fused(clip, number, Courses.of(clip, Bench()), model or stock(), **options)  # type: ignore[arg-type]
 
 
 def error(done: Tensor, clean: Tensor) -> float:
@@ -126,7 +127,7 @@ def test_blocks_leave_no_seam_whatever_the_size(size: tuple[int, int], monkeypat
     clean = scene(3, size, camera="pan", weave_px=0).clean
     clip = clip_of(clean + noise(tuple(clean.shape)))
     usual = fuse(clip, 1)
-    monkeypatch.setattr(fusion, "BLOCK", (32, 64))
+    monkeypatch.setattr(blocks, "BLOCK", (32, 64))
     for one, two in zip(usual, fuse(clip, 1), strict=True):
         torch.testing.assert_close(one, two, atol=1e-4, rtol=0)
 
@@ -137,7 +138,7 @@ def test_blemishes_lend_nothing() -> None:
     hidden = torch.zeros_like(clip.origin, dtype=torch.bool)
     hidden[MIDDLE - 1, 40:52, 60:75] = hidden[MIDDLE, 80:90, 30:42] = True
     spoiled = clip_of(torch.where(hidden[:, None], 0.0, clip.frames))
-    done = fused(spoiled, MIDDLE, flow_pictures(spoiled, hidden), stock(), blemished=hidden)
+    done = fused(spoiled, MIDDLE, Courses.of(spoiled, Bench(), hidden), stock(), blemished=hidden)
     sound = fuse(clip)
     assert error(done.frame, clean[MIDDLE]) < 1.1 * error(sound.frame, clean[MIDDLE])
     at = hidden[MIDDLE]
@@ -154,8 +155,57 @@ def test_a_blemish_that_no_neighbor_helps_with_stays_what_it_is() -> None:
     clip.frames[0, :, 40:50, 40:50] = 0
     hidden = torch.zeros_like(clip.origin, dtype=torch.bool)
     hidden[0, 40:50, 40:50] = True
-    done = fused(clip, 0, flow_pictures(clip, hidden), stock(), blemished=hidden)
+    done = fused(clip, 0, Courses.of(clip, Bench(), hidden), stock(), blemished=hidden)
     assert float(done.frame[:, 43:47, 43:47].abs().max()) < 0.1
+
+
+def test_neighbors_know_a_hidden_place_better_than_their_median() -> None:
+    clean = shot("pan")
+    clip = clip_of(clean + noise(tuple(clean.shape)))
+    hidden = torch.zeros_like(clip.origin, dtype=torch.bool)
+    for index, (y, x) in enumerate(((30, 30), (60, 75), (90, 40), (50, 120), (95, 110))):
+        hidden[MIDDLE, y : y + 6 + 2 * index, x : x + 14 - 2 * index] = True
+    hidden[MIDDLE + 1, 28:40, 33:45] = True
+    spoiled = clip_of(torch.where(hidden[:, None], 0.0, clip.frames))
+    at, courses = hidden[MIDDLE], Courses.of(spoiled, Bench(), hidden)
+    known = recalled(spoiled, MIDDLE, courses, stock(), hidden)
+    flows = {n: courses.course(MIDDLE, n) for n in (MIDDLE - 1, MIDDLE + 1)}
+    brought = [block.stack(clip, MIDDLE, flows, None) for block in blocks.blocks(clip.size)]
+    median = torch.stack(brought[0].others).mean(0)[:, blocks.MARGIN :, blocks.MARGIN :][:, :128, :160]
+    there = at & (known.support > 0.3)
+    assert len(brought) == 1
+    assert float(there.sum()) > 0.7 * float(at.sum())
+    assert error(known.frame[:, there], clean[MIDDLE][:, there]) < 0.75 * error(
+        median[:, there], clean[MIDDLE][:, there]
+    )
+    assert torch.equal(known.frame[:, ~at], spoiled[MIDDLE][:, ~at])
+    lost = at & ((known.frame - clean[MIDDLE]).abs().mean(0) > 4 * SIGMA)  # on the thing that moves
+    assert bool(lost.any())
+    assert float(known.support[lost].max()) < 0.3
+    assert set(known.donor[there].tolist()) <= {-3, -2, -1, 1, 2, 3}
+    assert not bool(known.donor[~at].any())
+
+
+def test_nobody_knows_a_place_that_is_hidden_in_all_frames() -> None:
+    clip = flat()
+    hidden = torch.zeros_like(clip.origin, dtype=torch.bool)
+    hidden[:, 40:56, 40:56] = True
+    known = recalled(clip, MIDDLE, Courses.of(clip, Bench(), hidden), stock(), hidden)
+    assert float(known.support[44:52, 44:52].max()) < 0.01
+    assert not bool(known.donor[46:50, 46:50].any())
+
+
+def test_what_is_recalled_does_not_hang_on_the_frame_itself() -> None:
+    clip = clip_of(shot("pan") + noise((7, 3, 128, 160)))
+    hidden = torch.zeros_like(clip.origin, dtype=torch.bool)
+    hidden[MIDDLE, 50:62, 70:80] = True
+    both = []
+    for filling in (0.0, 2.0):
+        spoiled = clip_of(torch.where(hidden[:, None], filling, clip.frames))
+        both.append(
+            recalled(spoiled, MIDDLE, Courses.of(spoiled, Bench(), hidden), stock(), hidden).frame[:, hidden[MIDDLE]]
+        )
+    assert error(both[0], both[1]) < 0.3 * SIGMA
 
 
 def test_film_whose_colors_share_all_their_grain_is_calmed_as_well() -> None:
@@ -178,9 +228,9 @@ def test_clumps_are_known_for_grain_by_their_spectrum() -> None:
 
 def test_the_camera_is_followed_more_exactly_than_flow_alone_does() -> None:
     clip = scene(2, (128, 160), camera="pan", weave_px=0, object_share=0.06).clean
-    pictures = flow_pictures(clip_of(clip + noise(tuple(clip.shape), sigma=0.1)))
-    ways = (course(pictures[0], pictures[1]), flow(pictures[0], pictures[1]))
-    miss = [float(np.median(np.hypot(*(way + np.float32([1.5, 0.3])).transpose(2, 0, 1)))) for way in ways]
+    courses = Courses.of(clip_of(clip + noise(tuple(clip.shape), sigma=0.1)), Bench())
+    ways = (courses.course(0, 1), flow(courses.pictures[0], courses.pictures[1]))
+    miss = [float(np.median(np.hypot(*(2 * way + np.float32([1.5, 0.3])).transpose(2, 0, 1)))) for way in ways]
     assert miss[0] < 0.5 * miss[1]
 
 
