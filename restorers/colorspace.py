@@ -57,6 +57,9 @@ class Space(StrEnum):
     """ITU-R BT.2100 PQ with BT.2020 primaries; linear 1 is the 203 cd/m2 of BT.2408. For masters, not for scans."""
 
 
+SCALED = frozenset({Space.DENSITY, Space.PRINTING_DENSITY, Space.PRINT_DENSITY})
+"""Spaces that a straight line leads between."""
+
 # ITU-R BT.2087: BT.709 to BT.2020 primaries, both D65.
 BT709_TO_BT2020 = (
     (0.6274, 0.3293, 0.0433),
@@ -98,12 +101,12 @@ def pq_decoded(signal: Tensor) -> Tensor:
 def converted(frames: Tensor, source: Space, target: Space) -> Tensor:
     """Frames `(T, 3, H, W)` of one space in another; the same tensor when both are the same.
 
-    The way leads through density, so that log and density scans are only scaled. Frames are taken one by one: the last
-    bit of a power depends on where a value lies in a tensor, and must not depend on how many frames are in a window.
+    The way leads through density, so that log and density scans are only scaled. Others are taken frame by frame: the
+    last bit of a power depends on where a value lies in a tensor, and must not on how many frames are in a window.
     """
     if source is target:
         return frames
-    if frames.ndim == 4 and len(frames) > 1:
+    if frames.ndim == 4 and len(frames) > 1 and not {source, target} <= SCALED:
         return torch.stack([converted(frame[None], source, target)[0] for frame in frames])
     return _from_density(_to_density(frames, source), target)
 
@@ -119,7 +122,7 @@ def _to_density(frames: Tensor, source: Space) -> Tensor:
         case Space.DENSITY:
             return frames
         case Space.PRINTING_DENSITY:
-            return (WHITE_CODE - 1023.0 * frames) / CODES_PER_DECADE
+            return (frames * -1023.0).add_(WHITE_CODE).div_(CODES_PER_DECADE)
         case Space.PRINT_DENSITY:
             return DENSITY_RANGE * frames
         case Space.REC709:
@@ -140,7 +143,7 @@ def _from_density(frames: Tensor, target: Space) -> Tensor:
         case Space.DENSITY:
             return frames
         case Space.PRINTING_DENSITY:
-            return (WHITE_CODE - CODES_PER_DECADE * frames) / 1023.0
+            return (frames * -CODES_PER_DECADE).add_(WHITE_CODE).div_(1023.0)
         case Space.PRINT_DENSITY:
             return frames / DENSITY_RANGE
         case Space.REC709:

@@ -145,5 +145,7 @@ def _as_scanned(clip: Clip, scan: Clip) -> Clip:
     if clip.size != scan.size:
         return clip
     untouched = (clip.origin == Origin.UNTOUCHED).unsqueeze(1)
+    if not bool(untouched.any()):
+        return clip
     frames = torch.where(untouched, scan.between(clip.first, clip.stop).frames.to(clip.frames.device), clip.frames)
     return replace(clip, frames=frames)

@@ -45,7 +45,7 @@ class Stabilization(Restorer):
     )
 
     remedy: ClassVar[type[Remedy]] = Steadying
-    revision: ClassVar[int] = 4
+    revision: ClassVar[int] = 5
 
     def examine(self, footage: Footage, bench: Bench) -> Steadying:
         """The path of the shot and what of it to take out; reads the footage once to three times and a sample.
@@ -71,7 +71,7 @@ class Stabilization(Restorer):
             courses = camera.parted(path.places - machine, "static" if courses.static else "moving")
         jitter = camera.plausible(path.places - machine - courses.values)
         error = np.sqrt(np.median(path.error**2, axis=0))
-        share = camera.told(jitter, error)
+        share = camera.told(jitter, error) * camera.weaving(path.places - machine, path.error)
         whole = np.eye(len(modes)) if film is None else extension(modes, film.opening, footage.size)
         correction = self.strength * (machine + jitter * share) @ whole.T
         return Steadying(

@@ -33,10 +33,15 @@ BAND = 0.35  # cycles per pixel
 DEGREE = 3
 
 
-def moved(frame: Tensor, movement: Movement) -> Tensor:
+def moved(frame: Tensor, movement: Movement, out: Tensor | None = None) -> Tensor:
     """A frame `(C, H, W)` laid along a smooth movement, `(C, factor H, factor W)`, its edge repeated.
 
     Where nothing moves it comes back with the very same numbers.
+
+    Args:
+        frame: `(C, H, W)`.
+        movement: of frames of that size.
+        out: what is filled, if not a new tensor.
 
     Raises:
         ValueError: the movement is one of frames of another size.
@@ -44,15 +49,17 @@ def moved(frame: Tensor, movement: Movement) -> Tensor:
     height, width = frame.shape[-2:]
     if (height, width) != movement.frame:
         raise ValueError(f"the movement is one of frames {movement.frame}, not {(height, width)}")
+    out = frame.new_empty((len(frame), *movement.size)) if out is None else out
     if movement.still:
-        return frame.clone()
+        return out.copy_(frame)
     tables = movement.tables()
     if frame.is_cuda:
-        return fetched(frame, tables)
-    out = torch.empty((len(frame), movement.size[0], movement.factor, width))
+        return out.copy_(fetched(frame, tables))
     across, down, shifts = tables
-    scanlines.laid(frame.to(torch.float32).contiguous().numpy(), across, down, shifts, _bend()[:4], out.numpy())
-    return _side_by_side(out)
+    filled = out if movement.factor == 1 else torch.empty_like(out)
+    by_phase = filled.view(len(frame), -1, movement.factor, width).numpy()
+    scanlines.laid(frame.contiguous().numpy(), across, down, shifts, _bend()[:4], by_phase)
+    return out if filled is out else out.copy_(_side_by_side(torch.from_numpy(by_phase)))
 
 
 def fetched(frame: Tensor, tables: Tables) -> Tensor:

@@ -104,24 +104,23 @@ class Steadying(Moving):
         origin = kept.origin.repeat_interleave(factor, dim=1).repeat_interleave(factor, dim=2)
 
         def lay(number: int) -> None:
-            picture, mark = self._steadied(clip, number, factor)
-            frames[number - first] = picture
+            mark = self._steadied(clip, number, factor, frames[number - first])
             origin[number - first] = torch.maximum(origin[number - first], torch.from_numpy(mark).to(origin.device))
 
         bench.map(lay, kept.numbers)
         return replace(kept, frames=frames, origin=origin)
 
-    def _steadied(self, clip: Clip, number: int, factor: int) -> tuple[Tensor, NDArray[np.uint8]]:
-        """A frame in its place `(3, factor H, factor W)`, and what was done to its pixels `(factor H, factor W)`."""
+    def _steadied(self, clip: Clip, number: int, factor: int, picture: Tensor) -> NDArray[np.uint8]:
+        """Fill a picture `(3, factor H, factor W)` with a frame in its place; what was done to its pixels."""
         movement = Movement.of(self.where(number), self.size, factor=factor)
-        picture = moved(clip[number], movement)
+        moved(clip[number], movement, picture)
         if movement.still:
-            return picture, np.full(movement.size, Origin.UNTOUCHED, np.uint8)
+            return np.full(movement.size, Origin.UNTOUCHED, np.uint8)
         others = sorted((n for n in clip.numbers if 0 < abs(n - number) <= self.halo), key=lambda n: abs(n - number))
         donors = (
             Donor(n - number, clip[n], Movement.of(self.where(number, n), self.size, factor=factor)) for n in others
         )
-        return picture, filled(picture, movement, donors)
+        return filled(picture, movement, donors)
 
     def summary(self) -> str:
         """E.g. `static camera; weave 1.31 px, warp 0.42 px, told to within 0.08 px; frame 9 jumps 4 px up (splice)`."""
