@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from restorers.clip import Clip, Origin
+from restorers.evenness.events import Event
 from restorers.evenness.light import EVEN, SHADED, Light, light
 from restorers.evenness.response import BINS, Modes, curve, evened
-from restorers.evenness.scenelight import Event, parted
+from restorers.evenness.scenelight import parted
 from restorers.render import Footage
 from restorers.restorer import Array, Bench, Remedy, Restorer
 

@@ -7,7 +7,8 @@ import numpy as np
 from scipy.special import erf
 
 from restorers.metrics import sharpness
-from tests.benchmarks.moves import Film, Singles
+from tests.benchmarks.moves import Singles
+from tests.benchmarks.overlaid import Overlaid
 from tests.benchmarks.peers import Frames
 
 SLANT = np.deg2rad(5.0)
@@ -19,25 +20,8 @@ PLACES = ((0.25, 0.3), (0.75, 0.7))  # of the frame, y and x: an upright edge, t
 
 
 @dataclass(frozen=True, eq=False)
-class Edged:
+class Edged(Overlaid):
     """A film with two slanted edges in its scene."""
-
-    film: Film
-
-    @property
-    def length(self) -> int:
-        """Frames."""
-        return self.film.length
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        return self.film.size
-
-    @property
-    def travel(self) -> float:
-        """Of the camera, pixels."""
-        return self.film.travel
 
     def seen(self, time: int, x: Singles, y: Singles) -> Singles:
         """The frame at places `(H, W)`, sRGB `(H, W, 3)`."""

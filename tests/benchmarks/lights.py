@@ -12,7 +12,8 @@ from restorers.damage.chance import wander
 from restorers.damage.flickering import lamp
 from restorers.damage.shaking import MODES
 from restorers.restorer import Bench
-from tests.benchmarks.moves import Film, Floats, Lamp, Singles, density_of_levels, levels_of_density
+from tests.benchmarks.moves import Floats, Lamp, Singles, density_of_levels, levels_of_density
+from tests.benchmarks.overlaid import Overlaid
 
 SceneLight: TypeAlias = Callable[[int, int, Singles, Singles], Singles]
 """Density that the scene's light adds: frame, length of the shot, and places from 0 to 1, `(H, W)`."""
@@ -76,26 +77,10 @@ SCENE_LIGHTS: Mapping[str, SceneLight] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Lit:
+class Lit(Overlaid):
     """A film in whose scene the light changes."""
 
-    film: Film
     light: SceneLight
-
-    @property
-    def length(self) -> int:
-        """Frames."""
-        return self.film.length
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        return self.film.size
-
-    @property
-    def travel(self) -> float:
-        """Of the camera, pixels."""
-        return self.film.travel
 
     def seen(self, time: int, x: Singles, y: Singles) -> Singles:
         """The frame at places `(H, W)`, sRGB `(H, W, 3)`."""

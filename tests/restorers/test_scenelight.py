@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from restorers.evenness.scenelight import Event, parted
+from restorers.evenness.events import Event
+from restorers.evenness.scenelight import parted
 
 Floats = NDArray[np.float64]
 LENGTH = 72
