@@ -65,14 +65,15 @@ def fine_luma(frame: Tensor, space: Space = Space.DENSITY, *, lines: int = FLOW_
     gray = _shrunk_luma(frame, pixels_in_fine(frame.shape[-2], lines=lines))
     if space is Space.LINEAR:
         gray = converted(torch.from_numpy(gray)[None, None], space, Space.DENSITY)[0, 0].numpy()
-    gray = np.asarray(cv2.GaussianBlur(gray, (0, 0), FINE_BLUR_PX), np.float32)
-    height, width = gray.shape
-    small = cv2.resize(gray, (max(width // 4, 1), max(height // 4, 1)), interpolation=cv2.INTER_AREA)
+    even = np.asarray(cv2.GaussianBlur(gray, (0, 0), FINE_BLUR_PX), np.float32)
+    height, width = even.shape
+    small = cv2.resize(even, (max(width // 4, 1), max(height // 4, 1)), interpolation=cv2.INTER_AREA)
     around = max(len(small) // SHADING_SHARE, 1) * 2 + 1
     shade = cv2.blur(small, (around, around), borderType=cv2.BORDER_REPLICATE)
     spread = max(float((small - shade).std()), 1e-4)
-    even = gray - cv2.resize(shade, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(even * np.float32(1 / spread), np.float32)
+    even -= cv2.resize(shade, (width, height), dst=gray, interpolation=cv2.INTER_LINEAR)
+    even *= np.float32(1 / spread)
+    return even
 
 
 def pixels_in_fine(height: int, *, lines: int = FLOW_LINES) -> int:
@@ -162,9 +163,12 @@ def _shrunk_luma(frame: Tensor, times: int) -> NDArray[np.float32]:
     cut = frame[:, : height * times, : width * times].to(torch.float32)
     if cut.is_cuda:
         return np.asarray(F.avg_pool2d(luma(cut)[None], times)[0, 0].cpu().numpy(), np.float32)
-    red, green, blue = cut.numpy()
-    gray = cv2.scaleAdd(blue, LUMA[2], cv2.addWeighted(red, LUMA[0], green, LUMA[1], 0))
-    return np.asarray(cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+    planes = cut.numpy()
+    if times > 1:
+        planes = np.stack([cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA) for plane in planes])
+    red, green, blue = planes
+    gray = cv2.addWeighted(red, LUMA[0], green, LUMA[1], 0)
+    return np.asarray(cv2.scaleAdd(blue, LUMA[2], gray, dst=gray), np.float32)
 
 
 def _small_luma(frame: Tensor, lines: int) -> NDArray[np.float32]:

@@ -110,12 +110,22 @@ def field(coefficients: Tensor, size: tuple[int, int], modes: tuple[tuple[int, i
     return (down @ across).float()
 
 
+def places(coefficients: Floats, size: tuple[int, int], modes: tuple[tuple[int, int], ...]) -> NDArray[np.float32]:
+    """Where the pixels of a picture of `size` (height, width) come from, `(2, h, w)`, x then y, in its pixels.
+
+    The place of a pixel is a slope itself, and is summed with the modes.
+    """
+    table = _table(coefficients, modes)
+    for axis, length in enumerate(size[::-1]):
+        table[axis, 0, 0] += (length - 1) / 2
+        table[axis][(0, 1) if axis == 0 else (1, 0)] += length / 2
+    down, across = (np.stack([_function(k, (np.arange(n) + 0.5) / n) for k in range(4)]) for n in size)
+    return np.asarray((down.T @ table).astype(np.float32) @ across.astype(np.float32))
+
+
 def factors(coefficients: Tensor, size: tuple[int, int], modes: tuple[tuple[int, int], ...]) -> tuple[Tensor, Tensor]:
     """The same sum as a product of float64 `(C, H, 4)` and `(4, W)`; the first of the four is constant over the row."""
-    raw = coefficients.double() @ coefficients.new_tensor(_mixing(modes), dtype=torch.float64).T
-    table = torch.zeros((len(raw), 4, 4), dtype=torch.float64, device=coefficients.device)
-    for index, (p, q) in enumerate(modes):
-        table[:, p, q] = raw[:, index]
+    table = torch.from_numpy(_table(coefficients.double().cpu().numpy(), modes)).to(coefficients.device)
     y, x = (
         torch.from_numpy(np.stack([_function(k, (np.arange(n) + 0.5) / n) for k in range(4)])).to(coefficients.device)
         for n in size
@@ -125,12 +135,9 @@ def factors(coefficients: Tensor, size: tuple[int, int], modes: tuple[tuple[int,
 
 def at(coefficients: Floats, modes: tuple[tuple[int, int], ...], y: Floats, x: Floats) -> Floats:
     """The sum of the modes, `(C, ...)`, of coefficients `(C, K)` at any places y, x in shares of the frame."""
-    raw = np.asarray(coefficients, np.float64) @ _mixing(modes).T
-    table = np.zeros((len(raw), 4, 4))
-    table[:, *np.transpose(modes)] = raw
     y, x = np.broadcast_arrays(y, x)
     down, across = (np.stack([_function(kind, side.reshape(-1)) for kind in range(4)]) for side in (y, x))
-    return np.asarray((down * (table @ across)).sum(axis=1).reshape(len(raw), *y.shape))
+    return np.asarray((down * (_table(coefficients, modes) @ across)).sum(axis=1).reshape(-1, *y.shape))
 
 
 def largest(coefficients: Floats, modes: tuple[tuple[int, int], ...]) -> Floats:
@@ -138,6 +145,14 @@ def largest(coefficients: Floats, modes: tuple[tuple[int, int], ...]) -> Floats:
     around = grid((17, 17), modes, step=1).modes
     moved = coefficients @ around.T
     return np.asarray(np.hypot(moved[:, 0], moved[:, 1]).max(axis=-1), np.float64)
+
+
+def _table(coefficients: Floats, modes: tuple[tuple[int, int], ...]) -> Floats:
+    """The same sums of raw functions, `(C, 4, 4)`, of y and of x."""
+    raw = np.asarray(coefficients, np.float64) @ _mixing(modes).T
+    table = np.zeros((len(raw), 4, 4))
+    table[:, *np.transpose(modes)] = raw
+    return table
 
 
 def _function(kind: int, u: Floats) -> Floats:

@@ -11,6 +11,7 @@ Liang, Zeger, Longitudinal data analysis using generalized linear models, Biomet
 doi:10.1093/biomet/73.1.13
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, Self, TypeAlias
 
@@ -21,6 +22,7 @@ import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from numpy.typing import NDArray
 from torch import Tensor
 
+from restorers.clip import Clip
 from restorers.colorspace import luma
 from restorers.geometry.warp import AFFINE
 from restorers.render import Footage
@@ -82,7 +84,8 @@ def found(footage: Footage, bench: Bench) -> FilmPath | None:
 
     Reads a sample of the frames and, where that shows perforations, the sample again and the footage once.
     """
-    pictures = np.stack([_small(_light(clip.frames[0])) for clip in footage.sample(SAMPLED_FRAMES)])
+    sample = replace(footage, space=footage.source.space).sample(SAMPLED_FRAMES)
+    pictures = np.stack([_light(_small(clip).in_space(footage.space).frames[0]) for clip in sample])
     middle = np.asarray(np.median(pictures, axis=0), np.float32)
     seen = perforations(middle)
     if seen is None:
@@ -325,9 +328,11 @@ def _light(frame: Tensor) -> Singles:
     return np.asarray(np.power(np.float32(10), -GAMMA * gray), np.float32)
 
 
-def _small(picture: Singles) -> Singles:
-    height, width = picture.shape
+def _small(clip: Clip) -> Clip:
+    """A clip of one frame, no larger than holes are looked for in."""
+    height, width = clip.size
     if height <= LINES:
-        return picture
+        return clip
     size = (max(round(width * LINES / height), 1), LINES)
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
+    planes = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in clip.frames[0].cpu().numpy()]
+    return Clip(torch.from_numpy(np.stack(planes))[None], clip.space, clip.first)
