@@ -17,6 +17,7 @@ from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 from scipy.sparse.linalg import splu
@@ -35,7 +36,7 @@ Modes: TypeAlias = tuple[tuple[int, int], ...]
 SAMPLED_FRAMES = 11
 LEAST_LIKENESS = 0.25
 LEAST_SHARE = 0.8
-MOST_TRAVEL = 0.04
+MOST_TRAVEL, MOST_SHRINKAGE = 0.04, 0.01  # of the width; film turns and shrinks by far less than a camera zooms
 ROUNDS = (*(warp.AFFINE,) * 3, *(warp.WARP,) * 3)
 AGREEING_SPREADS = 2.0
 SLOPE_SHARE = 0.1
@@ -201,7 +202,8 @@ def _gathered(pictures: list[Singles], anchor: int, modes: Modes, bench: Bench) 
         if len(gathered) < LEAST_SHARE * len(pictures):
             return None
         places[gathered, :, :count] = _centered([found[k] for k in gathered])
-        if np.abs(places[gathered, :, 0]).max() > MOST_TRAVEL * middle.shape[1]:
+        reach = np.abs(places[gathered]).max(axis=(0, 1)) / middle.shape[1]
+        if reach[0] > MOST_TRAVEL or reach[1:].max() > MOST_SHRINKAGE:
             return None
         middle, trust = _middle([pictures[k] for k in gathered], places[gathered], modes, bench)
     return {k: places[k] for k in gathered}
@@ -325,8 +327,11 @@ def _surrounded(footage: Footage, bench: Bench) -> Iterator[tuple[int, dict[int,
 
 
 def _steadied(picture: Singles, coefficients: Floats, modes: Modes) -> Singles:
-    x, y = warp.places(coefficients, (picture.shape[0], picture.shape[1]), modes)
-    return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE), np.float32)
+    shape = (picture.shape[0], picture.shape[1])
+    x, y = np.meshgrid(np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32))
+    field = warp.field(torch.from_numpy(coefficients), shape, modes).numpy()
+    moved = cv2.remap(picture, x + field[0], y + field[1], cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.float32)
 
 
 def _path(found: list[Placement], times: int) -> Path:

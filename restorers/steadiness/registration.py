@@ -1,9 +1,10 @@
 """A frame laid over another exactly: the smooth modes of `warp`, fitted to the pictures themselves.
 
 Gauss-Newton steps with the gradients of the reference, which every frame shares, first on a small picture
-and then on the whole, with robust weights against dust and against what moves on its own. No part of the picture may
-outweigh the others by its texture alone. How far the fit may be wrong follows from how differently the tiles of the
-picture pull.
+and then on the whole, with robust weights against dust. Each place counts by how much the two pictures are alike
+around it, so that what moves on its own, which is like nothing in the reference, has no say; nor may a part of the
+picture outweigh the others by its texture alone. What the alike places leave open of the turning, shrinkage and warp
+is held near none. How far the fit may be wrong follows from how differently the tiles of the picture pull.
 
 Baker, Matthews, Lucas-Kanade 20 years on: a unifying framework, IJCV 56(3), 2004.
 doi:10.1023/B:VISI.0000011205.11775.fd
@@ -36,8 +37,9 @@ INLIER_SPREADS, TILE_SPREADS = 4.0, 1.5
 LEAST_SPREAD = 0.05
 LEAST_TRUST = 0.1
 SLACK_PX = 0.3
-NEIGHBORHOOD = 64
-HOLD = 1e-3
+NEIGHBORHOOD = 3
+LIKENESS_POWER = 2
+HOLD_PX, HOLD_POINTS = 1.0, 64  # turning, shrinkage and warp are held as if so many points told them to within so much
 RIDGE = 1e-6
 
 
@@ -102,6 +104,7 @@ class Level(NamedTuple):
         trust: `(N,)` weight of each point.
         energy: `(N / each,)` mean square of the slopes in each tile.
         each: points in a tile, which follow one another.
+        tiles: rows and columns of tiles.
     """
 
     x: Singles
@@ -112,14 +115,15 @@ class Level(NamedTuple):
     trust: Singles
     energy: Singles
     each: int
+    tiles: tuple[int, int]
 
     @classmethod
     def of(cls, picture: Singles, modes: Modes, trust: Singles | None = None, *, fine: bool = False) -> Self:
         """The points of steepest slope of a picture `(h, w)` with a trust `(h, w)`; more where it is a fine one."""
         trust = np.ones_like(picture) if trust is None else trust
         tile = TILE_PX[fine]
-        tiles = (picture.shape[0] // tile) * (picture.shape[1] // tile)
-        each = min(max(POINTS[fine] // tiles, 8), tile**2 // 4)
+        tiles = (picture.shape[0] // tile, picture.shape[1] // tile)
+        each = min(max(POINTS[fine] // (tiles[0] * tiles[1]), 8), tile**2 // 4)
         slopes = [cv2.Scharr(picture, cv2.CV_32F, a, b, scale=1 / 32) for a, b in ((1, 0), (0, 1))]
         energy = slopes[0] ** 2 + slopes[1] ** 2
         x, y = _steepest(cv2.blur(energy, (3, 3)) * (trust + 1e-3), tile, each)
@@ -130,30 +134,30 @@ class Level(NamedTuple):
         gradients = np.concatenate((gx * shape, gy * shape, np.ones_like(values)[None], values[None]))
         weight = trust[y, x] * np.repeat(even, each)
         weight = (weight / max(float(weight.mean()), 1e-9)).astype(np.float32)
-        return cls(x.astype(np.float32), y.astype(np.float32), shape, values, gradients, weight, tile_energy, each)
+        return cls(
+            x.astype(np.float32), y.astype(np.float32), shape, values, gradients, weight, tile_energy, each, tiles
+        )
 
     def placed(self, picture: Singles, start: Floats) -> Placement:
         """How a picture of the same size lies, from roughly right modes `(2, K)`."""
         return self.judged(picture, self.refined(picture, start))
 
     def refined(self, picture: Singles, start: Floats) -> Floats:
-        """Modes `(2, K)` from roughly right ones, until a step moves next to nothing.
-
-        What the points leave open of the warp, where they all lie at one side of the frame, is held small.
-        """
+        """Modes `(2, K)` from roughly right ones, until a step moves next to nothing."""
         count, found = start.shape[1], start.copy()
-        warped = np.tile(np.arange(count) >= len(warp.AFFINE), 2)
-        for _ in range(MOST_STEPS):
+        bent = np.tile(np.arange(count) > 0, 2)
+        for done in range(MOST_STEPS):
             residual, inside = self._residual(picture, found)
-            trusted, left = self._weights(residual, inside)
-            weights = trusted * left**2
+            trusted, left, alike = self._weights(residual, inside)
+            weights = trusted * left**2 * np.repeat(alike ** min(done, LIKENESS_POWER), self.each)
             normal = ((self.gradients * weights) @ self.gradients.T).astype(np.float64)
             slope = (self.gradients @ (weights * residual)).astype(np.float64)
-            hold = np.pad(HOLD * float(np.diag(normal)[: 2 * count].mean()) * warped, (0, 2))
+            power = float(weights @ residual**2) / max(float(weights.sum()), 1e-9)
+            hold = np.pad(HOLD_POINTS * power / HOLD_PX**2 * bent, (0, 2))
             slope = slope + hold * np.pad(found.reshape(-1), (0, 2))
             step = np.linalg.solve(_held(normal + np.diag(hold)), slope)[: 2 * count].reshape(2, count)
             found -= step
-            if float((step**2).sum()) < ENOUGH_PX**2:
+            if done >= LIKENESS_POWER and float((step**2).sum()) < ENOUGH_PX**2:
                 break
         return found
 
@@ -161,7 +165,8 @@ class Level(NamedTuple):
         """How surely, and how much of the picture lies there."""
         count = found.shape[1]
         residual, inside = self._residual(picture, found)
-        trusted, left = self._weights(residual, inside)
+        trusted, left, alike = self._weights(residual, inside)
+        trusted = trusted * np.repeat(alike**LIKENESS_POWER, self.each)
         weights = trusted * left**2
         slope = trusted * left * (5 * left - 4)  # of the weighted residual
         bend = _held(((self.gradients * slope) @ self.gradients.T).astype(np.float64))
@@ -169,8 +174,10 @@ class Level(NamedTuple):
             (self.gradients * (weights * residual)).reshape(len(bend), -1, self.each).sum(axis=2).astype(np.float64)
         )
         variance = ((np.linalg.inv(bend) @ scores) ** 2).sum(axis=1)
-        agreement = float(weights.sum() / max(float((self.trust * inside).sum()), 1e-9))
-        likeness = _likeness(self.values, self.values + residual, self.trust * inside)
+        seen = self.trust * inside
+        total = max(float(seen.sum()), 1e-9)
+        agreement = float(seen @ left**2) / total
+        likeness = float(seen.reshape(-1, self.each).sum(axis=1) @ alike) / total
         return Placement(found, np.sqrt(variance[: 2 * count]).reshape(2, count), agreement, likeness)
 
     def _residual(self, picture: Singles, found: Floats) -> tuple[Singles, Singles]:
@@ -182,8 +189,8 @@ class Level(NamedTuple):
         inside = (x > EDGE_PX) & (y > EDGE_PX) & (x < width - 1 - EDGE_PX) & (y < height - 1 - EDGE_PX)
         return there.reshape(-1) - self.values, inside.astype(np.float32)
 
-    def _weights(self, residual: Singles, inside: Singles) -> tuple[Singles, Singles]:
-        """Trust in each point that shows what the reference shows, before and after its residual has its say."""
+    def _weights(self, residual: Singles, inside: Singles) -> tuple[Singles, Singles, Singles]:
+        """Trust in each point before and after its residual has its say, and how alike the tiles are, in [0, 1]."""
         trusted = self.trust * inside
         apart = np.abs(residual[trusted > LEAST_TRUST])
         rank = int(SOUND_SHARE * len(apart))
@@ -191,9 +198,24 @@ class Level(NamedTuple):
         power = np.float32(max(spread, LEAST_SPREAD) ** 2)
         squares = residual**2
         usual = TILE_SPREADS**2 * (power + SLACK_PX**2 * self.energy)
-        tiles = squares.reshape(-1, self.each).mean(axis=1) / usual
-        trusted = trusted * np.repeat(1 / (1 + tiles**2) ** 2, self.each)
-        return trusted, 1 - np.minimum(squares / (INLIER_SPREADS**2 * power), 1)
+        unusual = squares.reshape(-1, self.each).mean(axis=1) / usual
+        alike = self._likeness(self.values + residual, trusted)
+        trusted = trusted * np.repeat(1 / (1 + unusual**2) ** 2, self.each)
+        return trusted, 1 - np.minimum(squares / (INLIER_SPREADS**2 * power), 1), alike
+
+    def _likeness(self, there: Singles, trusted: Singles) -> Singles:
+        """Correlation of the points' values with others around each tile, `(tiles,)`; where they contradict, 0."""
+        rows = (-1, self.each)
+        weights, here, there = trusted.reshape(rows), self.values.reshape(rows), there.reshape(rows)
+        mine, theirs = weights * here, weights * there
+        terms = (weights, mine, theirs, mine * here, theirs * there, mine * there)
+        sums = np.stack([term.sum(axis=1) for term in terms], axis=-1).reshape(*self.tiles, len(terms))
+        around = cv2.blur(sums, (NEIGHBORHOOD, NEIGHBORHOOD), borderType=cv2.BORDER_REPLICATE)
+        around = around.reshape(-1, len(terms)).T
+        total = around[0] + 1e-9
+        (a, b), (aa, bb, ab) = around[1:3] / total, around[3:] / total
+        power = np.maximum((aa - a * a) * (bb - b * b), 1e-12)
+        return np.asarray(np.clip((ab - a * b) / np.sqrt(power), 0, 1), np.float32)
 
 
 def coarseness(picture: Singles) -> int:
@@ -226,14 +248,3 @@ def _steepest(energy: Singles, tile: int, each: int) -> tuple[NDArray[np.intp], 
 
 def _held(normal: Floats) -> Floats:
     return np.asarray(normal + RIDGE * np.trace(normal) / len(normal) * np.eye(len(normal)))
-
-
-def _likeness(a: Singles, b: Singles, weights: Singles) -> float:
-    """Mean correlation over neighborhoods of `(N,)` points of two pictures; neighborhoods that contradict count 0."""
-    whole = len(a) // NEIGHBORHOOD * NEIGHBORHOOD
-    a, b, weights = (part[:whole].reshape(-1, NEIGHBORHOOD) for part in (a, b, weights))
-    total = weights.sum(axis=1) + 1e-9
-    a, b = (part - ((weights * part).sum(axis=1) / total)[:, None] for part in (a, b))
-    power = (weights * a * a).sum(axis=1) * (weights * b * b).sum(axis=1)
-    alike = np.maximum((weights * a * b).sum(axis=1) / np.sqrt(power + 1e-12), 0)
-    return float((alike * total).sum() / total.sum())
