@@ -71,7 +71,7 @@ class Stabilization(Restorer):
             courses = camera.parted(path.places - machine, "static" if courses.static else "moving")
         jitter = camera.plausible(path.places - machine - courses.values)
         error = np.sqrt(np.median(path.error**2, axis=0))
-        share = camera.told(jitter, error)
+        share = camera.told(jitter, error) * camera.weaving(path.places - machine, path.error)
         whole = np.eye(len(modes)) if film is None else extension(modes, film.opening, footage.size)
         correction = self.strength * (machine + jitter * share) @ whole.T
         return Steadying(

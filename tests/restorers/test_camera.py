@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 
 from restorers.steadiness import camera
-from tests.restorers.test_trend import jitter
+from tests.restorers.test_likelihood import jitter
 
 ERROR_PX = 0.05
 MOVES = ("pan", "eased", "sway", "started")
@@ -147,3 +147,28 @@ def test_a_pan_that_goes_and_halts_is_the_operators() -> None:
     apart = camera.parted(path, "auto").values[:, :, 0] - pan
     assert np.abs(apart[:, 0]).max() < 0.5
     assert from_frame_to_frame(apart[:, 1:]) < 0.1 * from_frame_to_frame(path[:, 1:, 0])
+
+
+def hand(length: int, seed: int) -> np.ndarray:
+    """A camera held by hand that walks about, `(T, 2, 3)` shift, turning and shrinkage, measured with an error."""
+    walk = np.cumsum(jitter(length, 6, 0.9, seed=seed), axis=0) * [2.0, 1.4, 0.1, 0.2, 0.1, 0.2]
+    error = ERROR_PX * np.random.default_rng(seed).normal(size=walk.shape)
+    return (walk + error).reshape(length, 3, 2).transpose(0, 2, 1)
+
+
+@pytest.mark.parametrize("length", [24, 40])
+def test_a_hand_needs_no_weave(length: int) -> None:
+    error = np.full((length, 2, 3), ERROR_PX)
+    weave = jitter(length, 6, seed=9).reshape(length, 2, 3) * [1.3, 0.3, 0.3]
+    seeds = range(1, 9)
+    assert sum(camera.weaving(hand(length, seed), error) for seed in seeds) <= 1
+    assert all(camera.weaving(0.2 * hand(length, seed) + weave, error) for seed in seeds)
+
+
+@pytest.mark.parametrize("length", [8, 12, 60])
+@pytest.mark.parametrize("carried", [0.0, 0.2, 0.6])
+def test_a_static_shot_weaves(length: int, carried: float) -> None:
+    error = np.full((length, 2, 3), ERROR_PX)
+    for seed in range(1, 5):
+        weave = jitter(length, 6, carried, seed=seed).reshape(length, 2, 3) * [1.3, 0.3, 0.3]
+        assert camera.weaving(weave + ERROR_PX * jitter(length, 6, 0, seed=20).reshape(weave.shape), error)
