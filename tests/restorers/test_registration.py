@@ -82,3 +82,16 @@ def test_a_thing_over_a_third_of_the_picture_does_not_move_the_rest() -> None:
     frame[:, 30:130, 60:130] = picture()[:, 10:110, 80:150].flip(2)
     found = Reference.of(motion.fine_luma(picture()), warp.WARP).placed(motion.fine_luma(frame), np.zeros((2, 11)))
     assert np.sqrt(((found.coefficients - truth) ** 2).sum()) < 0.15
+
+
+@pytest.mark.parametrize("seed", [6, 7, 8])
+def test_a_busy_thing_over_a_dull_and_grainy_picture_does_not_move_it(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    truth = np.concatenate((random.normal(size=(2, 1)), random.normal(size=(2, 10)) * 0.1), axis=1)
+    dull = 0.5 + 0.25 * (picture() - picture().mean())
+    frame = moved(dull, truth)
+    frame[:, 30:120, 60:150] = picture()[:, 10:100, 80:170].flip(2)
+    seen = [part + torch.from_numpy(random.normal(size=SIZE) * 0.02).float() for part in (dull, frame)]
+    reference = Reference.of(motion.fine_luma(seen[0]), warp.WARP)
+    found = reference.placed(motion.fine_luma(seen[1]), np.zeros((2, 11)))
+    assert np.sqrt(((found.coefficients - truth) ** 2).sum()) < 0.8
