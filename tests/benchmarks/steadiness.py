@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import torch
+from threadpoolctl import threadpool_limits
 
 from tests.benchmarks import evenness, films, readings, speed, steadying
 from tests.benchmarks.readings import Extent
@@ -62,6 +63,7 @@ def _timed(extent: Extent) -> Iterator[Row]:
 def _singly() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    threadpool_limits(1, user_api="blas")
 
 
 if __name__ == "__main__":
