@@ -57,7 +57,7 @@ def parted(path: Floats, camera: Literal["auto", "static", "moving"]) -> Courses
     series = _unjumped(_series(path))
     found = judged(series)
     values = _firm(found, _weights(found))
-    for k in range(min(series.shape[1], 2 * len(AFFINE))):
+    for k in (0, 1):
         best = found.best(k)
         turned = turning(series[:, k], found.models[best], float(found.jitter[best, k]), float(found.cost[best, k]))
         if turned is not None:

@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve_banded, cholesky_banded
+from scipy.linalg.lapack import dpbtrf, dpbtrs
 from scipy.special import logsumexp
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -78,8 +78,8 @@ class Judged:
         """The courses of all series, `(T, K)`, under a model."""
         model, (length, _) = self.models[index], self.series.shape
         precision = jitter_precision(length, model.carried)
-        factor = cholesky_banded(precision + model.strength * penalty(length, model.order), check_finite=False)
-        return np.asarray(cho_solve_banded((factor, False), times(precision, self.series), check_finite=False))
+        whole = precision + model.strength * penalty(length, model.order)
+        return solved(whole, times(precision, self.series))[1]
 
     def mean(self, weights: Floats) -> Floats:
         """The mean course of each series, `(T, K)`, over models of weights `(M, K)`."""
@@ -118,8 +118,7 @@ def judged(
             bands = penalty(length, order)
             for period in periods if order > 1 else (np.inf,):
                 model = Model(order, period, share)
-                factor = cholesky_banded(precision + model.strength * bands, check_finite=False)
-                values = cho_solve_banded((factor, False), weighted, check_finite=False)
+                factor, values = solved(precision + model.strength * bands, weighted)
                 squares = ((series - values) * weighted).sum(axis=0)
                 size = np.maximum(squares / (length - order), LEAST_JITTER_PX**2)
                 volume = volume_of(factor, model, np.ones(length - order))
@@ -164,13 +163,21 @@ def _unshaken(series: Floats, error: Floats) -> float:
             precision[-1] = 1 / variance
             most = max(float((np.diff(series, order) ** 2).mean()), float(variance.mean()))
             for spread in most * UNSHAKEN_STEPS:
-                factor = cholesky_banded(precision + bands / spread, check_finite=False)
-                values = cho_solve_banded((factor, False), series / variance, check_finite=False)
+                factor, values = solved(precision + bands / spread, series / variance)
                 volume = 2 * np.log(factor[-1]).sum() + np.log(variance).sum() + free * log(2 * pi * spread)
                 squares = ((series - values) * series / variance).sum()
                 each.append(-0.5 * (volume + squares + _polynomial(length, order)))
         found.append(_mean(np.array(each)))
     return float(_mean(np.array(found)))
+
+
+def solved(precision: Precision, goal: Floats) -> tuple[Precision, Floats]:
+    """The Cholesky factor of a matrix, and what times the matrix gives the goal, `(T,)` or `(T, K)`."""
+    factor, failed = dpbtrf(precision)
+    if failed:
+        raise np.linalg.LinAlgError(f"minor {failed} of {precision.shape[1]} is not positive definite")
+    values, _ = dpbtrs(factor, goal)
+    return factor, np.asarray(values)
 
 
 def strength(period: float, order: int) -> float:

@@ -6,12 +6,12 @@ Tipping, Faul, Fast marginal likelihood maximisation for sparse Bayesian models,
 """
 
 from collections.abc import Callable
+from functools import cache
 from math import log, pi
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve_banded, cholesky_banded
 
 from restorers.steadiness.likelihood import (
     CARRIED,
@@ -21,6 +21,7 @@ from restorers.steadiness.likelihood import (
     jitter_precision,
     kernel,
     penalty,
+    solved,
     times,
     volume_of,
 )
@@ -80,9 +81,8 @@ def judged(series: Floats, model: Model, turns: Turns, jitter: float, *, known: 
     length, order = len(series), model.order
     hold = _hold(model, turns, jitter, length)
     precision = jitter_precision(length, model.carried)
-    factor = cholesky_banded(precision + model.strength * penalty(length, order, hold), check_finite=False)
     weighted = times(precision, series[:, None])[:, 0]
-    values = np.asarray(cho_solve_banded((factor, False), weighted, check_finite=False))
+    factor, values = solved(precision + model.strength * penalty(length, order, hold), weighted)
     squares, free = float((series - values) @ weighted), length - order
     size = jitter if known else max(squares / free, LEAST_JITTER_PX**2)
     cost = volume_of(factor, model, hold) + free * log(2 * pi * size) + squares / size
@@ -96,6 +96,7 @@ def _cost(turning: Turning) -> float:
 def _turns(series: Floats, model: Model, jitter: float, goal: float) -> Turns:
     """The few turns that make a stiff course most likely, each where it says most; none if none reach the goal."""
 
+    @cache
     def cost(turns: Turns) -> float:
         return judged(series, model, turns, jitter, known=True).cost
 
@@ -143,13 +144,13 @@ def _sharpest(series: Floats, model: Model, turns: Turns, jitter: float) -> int:
     length, order = len(series), model.order
     weights = model.strength * _hold(model, turns, jitter, length)
     precision = jitter_precision(length, model.carried)
-    factor = cholesky_banded(precision + penalty(length, order, weights), check_finite=False)
-    kinks = np.diff(cho_solve_banded((factor, False), times(precision, series[:, None]))[:, 0], order)
+    whole = precision + penalty(length, order, weights)
+    kinks = np.diff(solved(whole, times(precision, series[:, None])[:, 0])[1], order)
     kinks[weights < weights.max()] = 0
     largest = np.argsort(-np.abs(kinks), kind="stable")[:KINKS_TRIED]
     rows = np.zeros((length, len(largest)))
     rows[largest[None, :] + np.arange(order + 1)[:, None], np.arange(len(largest))] = kernel(order)[:, None]
-    kept = (rows * cho_solve_banded((factor, False), rows)).sum(axis=0) * weights[largest]
+    kept = (rows * solved(whole, rows)[1]).sum(axis=0) * weights[largest]
     return int(largest[np.argmax(kinks[largest] ** 2 / np.maximum(1 - kept, 1e-3))])
 
 
