@@ -92,8 +92,10 @@ class Movement:
     def places(self, rows: slice = slice(None), columns: slice = slice(None)) -> Floats:
         """Where some rows and columns of the picture come from in the frame, `(2, h, w)`, x then y, in its pixels."""
         y, x = (_straight(n, self.factor)[part] for n, part in zip(self.frame, (rows, columns), strict=True))
-        straight: Floats = np.stack(np.broadcast_arrays(x, y[:, None]))
-        return self.displacement(rows, columns) + straight
+        moved = self.displacement(rows, columns)
+        moved[0] += x
+        moved[1] += y[:, None]
+        return moved
 
     def tables(self) -> Tables:
         """Where pixels come from at as many rows of the frame as tell it within `SAG` pixels on all others."""
@@ -158,9 +160,12 @@ def _exact(places: Floats) -> Singles:
     return np.ascontiguousarray(np.round(places, ROUNDING), np.float32)
 
 
+@lru_cache(maxsize=8)
 def _straight(length: int, factor: int) -> Floats:
     """Where the pixels of a side come from if nothing moves."""
-    return (np.arange(factor * length) + 0.5) / factor - 0.5
+    straight = (np.arange(factor * length) + 0.5) / factor - 0.5
+    straight.setflags(write=False)
+    return straight
 
 
 def _nodes(length: int) -> Floats:

@@ -71,12 +71,12 @@ def filled(picture: Tensor, movement: Movement, donors: Iterable[Donor]) -> NDAr
         offers = [offer for box in boxes if (offer := _offer(box, picture, donor)) is not None]
         if not offers:
             continue
-        agreeing = [sum(offer.misses[index] <= 1 for offer in offers) for index in range(len(WORN))]
-        index = next(k for k, count in enumerate(agreeing) if count >= ENOUGH * max(agreeing))
-        bearable = 2.0 if 2 * agreeing[index] > len(offers) else 1.0
-        for offer in offers:
-            if offer.misses[index] <= bearable:
-                _lay(offer, index, picture, marks, donor)
+        worn, judged = _agreed(offers)
+        sound = sum(miss <= 1 for miss, _ in judged)
+        bearable = 2.0 if 2 * sound > len(offers) else 1.0
+        for offer, (miss, level) in zip(offers, judged, strict=True):
+            if miss <= bearable:
+                _lay(offer, picture, marks, donor, worn=worn, level=level)
         boxes = [box for box in boxes if box.todo.any()]
     return marks
 
@@ -90,17 +90,12 @@ class _Box(NamedTuple):
 
 
 class _Offer(NamedTuple):
-    """What a donor shows in a box, and what it knows of it.
-
-    And, if the edge is worn as `WORN` has it: by how much it misses the frame, in shares of what is bearable, and by
-    how much less of each channel it has, `(3,)`.
-    """
+    """What a donor shows in a box, what it knows of it, and what the frame itself shows there."""
 
     box: _Box
     there: Singles
     known: Mask
-    misses: list[float]
-    levels: list[Singles]
+    own: Singles
 
 
 def _boxes(beyond: Mask, movement: Movement) -> list[_Box]:
@@ -134,26 +129,38 @@ def _offer(box: _Box, picture: Tensor, donor: Donor) -> _Offer | None:
         return None
     x, y = torch.from_numpy(places.astype(np.float32)).to(donor.frame.device)
     there = sampled(donor.frame, x, y).cpu().numpy()
-    own = picture[:, *box.part].cpu().numpy()
-    judged = [known & (box.depth > worn) & (box.depth <= worn + RIM) for worn in WORN]
-    misses, levels = zip(*(_judged(own, there, where) for where in judged), strict=True)
-    return _Offer(box, there, known, list(misses), list(levels))
+    return _Offer(box, there, known, picture[:, *box.part].cpu().numpy())
 
 
-def _lay(offer: _Offer, index: int, picture: Tensor, marks: NDArray[np.uint8], donor: Donor) -> None:
+def _agreed(offers: list[_Offer]) -> tuple[int, list[tuple[float, Singles]]]:
+    """How much of the frame's edge is worn, so that donors agree with what is left, and how each offer is judged then.
+
+    Nothing more is tried where nearly all agree.
+    """
+    tried: list[list[tuple[float, Singles]]] = []
+    for worn in WORN:
+        rims = [offer.known & (offer.box.depth > worn) & (offer.box.depth <= worn + RIM) for offer in offers]
+        tried.append([_judged(offer.own, offer.there, rim) for offer, rim in zip(offers, rims, strict=True)])
+        if sum(miss <= 1 for miss, _ in tried[-1]) >= ENOUGH * len(offers):
+            break
+    agreeing = [sum(miss <= 1 for miss, _ in judged) for judged in tried]
+    index = next(k for k, count in enumerate(agreeing) if count >= ENOUGH * max(agreeing))
+    return WORN[index], tried[index]
+
+
+def _lay(offer: _Offer, picture: Tensor, marks: NDArray[np.uint8], donor: Donor, *, worn: int, level: Singles) -> None:
     """Fill a box of the picture with what a donor offers, brought to the picture's level and blended into it."""
-    (part, todo, depth), there, known, worn = *offer[:3], WORN[index]
+    (part, todo, depth), there, known, _ = offer
     own = picture[:, *part].cpu().numpy()
     reach = donor.movement.factor * (worn + BLEND)
     near = known & cv2.dilate(todo.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)).astype(bool)
     share = np.clip((worn + BLEND - depth) / BLEND, 0, 1) * near
     share[todo] = known[todo]
     judged = (known & (depth > worn)).astype(np.float32)[..., None]
-    other = (there + offer.levels[index][:, None, None]).transpose(1, 2, 0)
+    other = (there + level[:, None, None]).transpose(1, 2, 0)
     apart = np.clip(own.transpose(1, 2, 0) - other, -UNSEEN, UNSEEN)
     soft = cv2.GaussianBlur(np.concatenate((apart * judged, judged), axis=2), (0, 0), SOFT)
-    level = soft[..., :3] / (soft[..., 3:] + 0.01)
-    own += share * ((other + level).transpose(2, 0, 1) - own)
+    own += share * ((other + soft[..., :3] / (soft[..., 3:] + 0.01)).transpose(2, 0, 1) - own)
     picture[:, *part] = torch.from_numpy(own).to(picture.device)
     marks[part][share > 0] = Origin.borrowed(donor.distance)
     todo &= ~known
