@@ -16,6 +16,7 @@ from typing import NamedTuple, Self, TypeAlias
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from restorers.geometry import warp
@@ -29,7 +30,7 @@ MOST_COARSENESS = 4
 TILE_PX = {True: 16, False: 8}
 POINTS = {True: 24_000, False: 4_000}
 MOST_STEPS = 8
-ENOUGH_PX = 0.01
+NEAR_PX, ENOUGH_PX = 0.1, 0.01
 EDGE_PX = 2
 EVENNESS = 0.5
 SOUND_SHARE, SOUND_QUANTILE = 0.3, 0.3853  # 30 % of a normal are within 0.3853 standard deviations
@@ -86,11 +87,11 @@ class Reference(NamedTuple):
             picture: `(h, w)`, mean 0 and spread 1.
             start: `(2, K)` roughly how it lies, within two pixels of the smaller picture or so.
         """
-        found = np.array(start, np.float64)
-        if self.coarse is not None:
-            times = coarseness(picture)
-            found = times * self.coarse.refined(coarse(picture), found / times)
-        return self.fine.placed(picture, found)
+        if self.coarse is None:
+            return self.fine.placed(picture, start)
+        times = coarseness(picture)
+        roughly = times * self.coarse.refined(coarse(picture), start / times)
+        return self.fine.judged(picture, self.fine.refined(picture, roughly, closely=True))
 
 
 class Level(NamedTuple):
@@ -100,7 +101,7 @@ class Level(NamedTuple):
         x, y: `(N,)`.
         shape: `(K, N)` the modes at the points.
         values: `(N,)` the picture at the points.
-        gradients: `(2K + 2, N)` what each mode, a rise in brightness and one in contrast do to the values.
+        gradients: `(N, 2K + 2)` what each mode, a rise in brightness and one in contrast do to the values.
         trust: `(N,)` weight of each point.
         energy: `(N / each,)` mean square of the slopes in each tile.
         each: points in a tile, which follow one another.
@@ -132,6 +133,7 @@ class Level(NamedTuple):
         shape = warp.modes_at(x, y, (picture.shape[0], picture.shape[1]), modes).astype(np.float32)
         values, gx, gy = (np.asarray(part[y, x], np.float32) for part in (picture, *slopes))
         gradients = np.concatenate((gx * shape, gy * shape, np.ones_like(values)[None], values[None]))
+        gradients = torch.from_numpy(gradients).T.contiguous().numpy()
         weight = trust[y, x] * np.repeat(even, each)
         weight = (weight / max(float(weight.mean()), 1e-9)).astype(np.float32)
         return cls(
@@ -142,22 +144,28 @@ class Level(NamedTuple):
         """How a picture of the same size lies, from roughly right modes `(2, K)`."""
         return self.judged(picture, self.refined(picture, start))
 
-    def refined(self, picture: Singles, start: Floats) -> Floats:
-        """Modes `(2, K)` from roughly right ones, until a step moves next to nothing."""
+    def refined(self, picture: Singles, start: Floats, *, closely: bool = False) -> Floats:
+        """Modes `(2, K)` from roughly right ones, until a step moves next to nothing.
+
+        What is alike has its full say from the start where they are `closely` right.
+        """
         count, found = start.shape[1], start.copy()
+        normal, far = np.zeros(0), np.inf
         bent = np.tile(np.arange(count) > 0, 2)
-        for done in range(MOST_STEPS):
+        for done in range(LIKENESS_POWER if closely else 0, MOST_STEPS):
             residual, inside = self._residual(picture, found)
             trusted, left, alike = self._weights(residual, inside)
             weights = trusted * left**2 * np.repeat(alike ** min(done, LIKENESS_POWER), self.each)
-            normal = ((self.gradients * weights) @ self.gradients.T).astype(np.float64)
-            slope = (self.gradients @ (weights * residual)).astype(np.float64)
+            if done <= LIKENESS_POWER or far > NEAR_PX:  # behind that the weights hardly change
+                normal = self._normal(weights)
+            slope = ((weights * residual) @ self.gradients).astype(np.float64)
             power = float(weights @ residual**2) / max(float(weights.sum()), 1e-9)
             hold = np.pad(HOLD_POINTS * power / HOLD_PX**2 * bent, (0, 2))
             slope = slope + hold * np.pad(found.reshape(-1), (0, 2))
             step = np.linalg.solve(_held(normal + np.diag(hold)), slope)[: 2 * count].reshape(2, count)
             found -= step
-            if done >= LIKENESS_POWER and float((step**2).sum()) < ENOUGH_PX**2:
+            far = float(np.sqrt((step**2).sum()))
+            if done >= LIKENESS_POWER and far < ENOUGH_PX:
                 break
         return found
 
@@ -169,16 +177,19 @@ class Level(NamedTuple):
         trusted = trusted * np.repeat(alike**LIKENESS_POWER, self.each)
         weights = trusted * left**2
         slope = trusted * left * (5 * left - 4)  # of the weighted residual
-        bend = _held(((self.gradients * slope) @ self.gradients.T).astype(np.float64))
-        scores = (
-            (self.gradients * (weights * residual)).reshape(len(bend), -1, self.each).sum(axis=2).astype(np.float64)
-        )
-        variance = ((np.linalg.inv(bend) @ scores) ** 2).sum(axis=1)
+        bend = _held(self._normal(slope))
+        pulls = (weights * residual).reshape(-1, 1, self.each) @ self.gradients.reshape(-1, self.each, len(bend))
+        variance = ((pulls[:, 0].astype(np.float64) @ np.linalg.inv(bend)) ** 2).sum(axis=0)
         seen = self.trust * inside
         total = max(float(seen.sum()), 1e-9)
         agreement = float(seen @ left**2) / total
         likeness = float(seen.reshape(-1, self.each).sum(axis=1) @ alike) / total
         return Placement(found, np.sqrt(variance[: 2 * count]).reshape(2, count), agreement, likeness)
+
+    def _normal(self, weights: Singles) -> Floats:
+        """Products of all pairs of gradients, summed over the points, `(2K + 2, 2K + 2)`."""
+        gradients = torch.from_numpy(self.gradients)
+        return np.asarray((gradients.T @ (gradients * torch.from_numpy(weights)[:, None])).numpy(), np.float64)
 
     def _residual(self, picture: Singles, found: Floats) -> tuple[Singles, Singles]:
         height, width = picture.shape
