@@ -139,7 +139,7 @@ class Repair(Restorer):
     protect: tuple[Region, ...] = Field((), description="parts of frames to leave alone")
 
     remedy: ClassVar[type[Remedy]] = Mending
-    revision: ClassVar[int] = 3
+    revision: ClassVar[int] = 4
 
     def examine(self, footage: Footage, bench: Bench) -> Mending:
         """The blemishes of one shot; a shot of fewer than three frames shows none, as nothing can be compared."""

@@ -1,34 +1,27 @@
 """How grainy a shot is, measured in time.
 
-Grain is what differs between two exposures of the same thing: blocks of two neighboring frames, registered by a sinc so
-long that it leaves grain its strength, differ by sqrt(2) times the grain. The residual of a single frame is biased by
+Grain is what differs between two exposures of the same thing: blocks of two neighboring frames, registered by a long
+sinc, differ by sqrt(2) times the grain. What the sinc takes of fine grain half a pixel off is known from its taps and
+given back. The residual of a single frame is biased by
 the filter that made it and serves only a shot of one frame, or one where nothing can be registered.
 """
 
 from collections.abc import Iterator
 from typing import Literal
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from restorers.clip import Clip
+from restorers.detail.exposures import BLOCK, Exposures, compared, response, softened, structure
 from restorers.detail.grain import LEVELS, Floats, GrainModel
-from restorers.geometry.motion import flow, luma_for_flow
-from restorers.geometry.resampling import displacement
 from restorers.render import Footage
 
-BLOCK = 32
 REACH = 12
-TAPS = 9
-WHOLE = 0.02  # a shift this close to a whole pixel is one
-CLEARLY = 0.8
-SHIFTED = 0.04  # share of a block's variance that a shift must explain to be one
+SPECTRUM = 64
 ODD = 1.3  # times the expected sigma: a block whose difference is more than grain
 FEW = 2 * BLOCK**2  # pixels a level needs
-HALVED = 0.5**0.5
 TRUNCATED = 0.98658  # standard deviation of a unit Gaussian cut at three sigmas
 
 
@@ -43,14 +36,15 @@ def measured(footage: Footage, *, pairs: int = 6) -> GrainModel:
         if torch.equal(pair.frames[0], pair.frames[1]):
             repeated += 1
         else:
-            found.append(_differences(pair.frames[0], pair.frames[1]))
+            found.append(compared(pair.frames[0], pair.frames[1]))
     if repeated and not found:
         nothing = np.zeros((1, 3, BLOCK, BLOCK), np.float32)
         return _model(nothing, nothing, "temporal")
-    blocks, pictures, structure = _joined(_exposed_apart(found))
-    if len(blocks) >= 8:
-        kept = _smoothest(pictures.mean((1, 2, 3)), structure)
-        return _model(blocks[kept], pictures[kept], "temporal")
+    both = _joined(_exposed_apart(found))
+    if len(both.blocks) >= 8:
+        kept = _smoothest(both.pictures.mean((1, 2, 3)), both.structure)
+        seen = _model(both.blocks[kept], both.pictures[kept], "temporal")
+        return _given_back(seen, response(both.shifts[kept], SPECTRUM))
     singles = [_residuals(clip.frames[0].cpu().numpy()) for clip in footage.sample(2 * pairs)]
     return _model(np.concatenate([s[0] for s in singles]), np.concatenate([s[1] for s in singles]), "single-frame")
 
@@ -89,140 +83,28 @@ def _pairs(footage: Footage, count: int) -> Iterator[Clip]:
         yield footage.clip(first, first + 2)
 
 
-def _differences(source: Tensor, target: Tensor) -> tuple[Floats, Floats, Floats]:
-    """Differences / sqrt2 of registered blocks `(N, 3, 32, 32)`, what they show, and its structure `(N,)`."""
-    h, w = source.shape[-2:]
-    found = flow(luma_for_flow(source), luma_for_flow(target))
-    motion = displacement(found, (h, w)).permute(1, 2, 0).numpy()
-    everywhere = np.median(motion.reshape(-1, 2), 0)
-    one, two = source.cpu().numpy(), target.cpu().numpy()
-    blocks, pictures, structure = [], [], []
-    for y in range(0, h - BLOCK + 1, BLOCK):
-        for x in range(0, w - BLOCK + 1, BLOCK):
-            a = one[:, y : y + BLOCK, x : x + BLOCK]
-            here = np.median(motion[y : y + BLOCK, x : x + BLOCK].reshape(-1, 2), 0)
-            b = _registered(a, two, y, x, (everywhere, here))
-            if b is None:
-                continue
-            mean = np.asarray((a + b) / 2, np.float32)
-            blocks.append(_unexplained(np.asarray((a - b) * HALVED, np.float32), mean))
-            pictures.append(_softened(mean))
-            structure.append(_structure(mean.mean(0)))
-    return (
-        np.asarray(blocks, np.float32).reshape(-1, 3, BLOCK, BLOCK),
-        np.asarray(pictures, np.float32).reshape(-1, 3, BLOCK, BLOCK),
-        np.asarray(structure, np.float32),
-    )
-
-
-def _registered(block: Floats, frame: Floats, y: int, x: int, shifts: tuple[NDArray[np.float32], ...]) -> Floats | None:
-    """The block of another frame that shows the same, by the first of the shifts that no later one beats clearly.
-
-    Where there is nothing to hold on to, flow follows the grain itself, and the motion of the whole frame is the better
-    guess.
-    """
-    best: Floats | None = None
-    chosen, least = np.zeros(2), np.inf
-    for shift in shifts:
-        there = _shifted(frame, y, x, shift)
-        if there is None:
-            continue
-        miss = float((_means((block - there).mean(0)) ** 2).mean())
-        if miss < CLEARLY * least:
-            best, chosen, least = there, shift.astype(np.float64), miss
-    for _ in range(2):
-        if best is None:
-            break
-        chosen = chosen + _left_over(block, best)
-        best = _shifted(frame, y, x, chosen)
-    return best
-
-
-def _left_over(block: Floats, there: Floats) -> NDArray[np.float64]:
-    """The small shift (x, y) that still lies between two blocks, zero where their difference does not show one.
-
-    Lucas, Kanade, An iterative image registration technique, IJCAI 1981.
-    """
-    smooth = cv2.GaussianBlur(np.ascontiguousarray((block + there).mean(0) / 2), (0, 0), 1.0)
-    gradient = np.stack(np.gradient(smooth)[::-1], -1).reshape(-1, 2).astype(np.float64)
-    gradient -= gradient.mean(0)
-    difference = (block - there).mean(0).reshape(-1).astype(np.float64)
-    difference -= difference.mean()
-    shift, *_ = np.linalg.lstsq(gradient, difference, rcond=None)
-    explained = float(((gradient @ shift) ** 2).sum())
-    shown = explained > SHIFTED * float((difference**2).sum()) and np.abs(shift).max() < 2
-    return np.asarray(shift if shown else np.zeros(2))
-
-
-def _shifted(frame: Floats, y: int, x: int, shift: NDArray[np.floating]) -> Floats | None:
-    """The block at (y, x) + shift, by a sinc so long that it leaves grain its strength; None beyond the frame."""
-    rows, down = _sinc(float(shift[1]))
-    columns, right = _sinc(float(shift[0]))
-    top, left = y + down, x + right
-    bottom, side = top + rows.shape[1], left + columns.shape[1]
-    if top < 0 or left < 0 or bottom > frame.shape[-2] or side > frame.shape[-1]:
-        return None
-    return np.asarray(rows @ frame[:, top:bottom, left:side] @ columns.T, np.float32)
-
-
-def _sinc(shift: float) -> tuple[Floats, int]:
-    """Banded matrix `(32, 32 + 2 * reach)` that fetches a block a fraction further, and where its first column lies."""
-    whole = round(shift)
-    rest = shift - whole
-    if abs(rest) < WHOLE:
-        return np.eye(BLOCK, dtype=np.float32), whole
-    reach = TAPS - 1
-    lags = np.arange(-reach, reach + 1) - rest
-    taps = np.sinc(lags) * np.sinc(lags / TAPS)
-    taps /= taps.sum()
-    matrix = np.zeros((BLOCK, BLOCK + 2 * reach), np.float32)
-    for row in range(BLOCK):
-        matrix[row, row : row + 2 * reach + 1] = taps
-    return matrix, whole - reach
-
-
-def _unexplained(difference: Floats, mean: Floats) -> Floats:
-    """What flicker (an offset) and a shift left over (the picture's gradient) do not explain of a difference.
-
-    The gradient is taken off only where it explains far more than chance would: in calm blocks it would take grain.
-    """
-    smooth = cv2.GaussianBlur(np.ascontiguousarray(mean.mean(0)), (0, 0), 1.0)
-    gradient = np.stack(np.gradient(smooth), -1).reshape(-1, 2)
-    basis, _ = np.linalg.qr(gradient - gradient.mean(0))
-    values = (difference - difference.mean((1, 2), keepdims=True)).reshape(3, -1)
-    explained = values @ basis
-    if float((explained**2).sum()) > SHIFTED * float((values**2).sum()):
-        values = values - explained @ basis.T
-    return np.asarray(values.reshape(difference.shape), np.float32)
-
-
-def _structure(block: Floats) -> float:
-    """How much the picture varies inside a block, measured on means of 8 x 8 pixels, where grain is averaged away."""
-    means = _means(block)
-    return float(np.abs(np.diff(means, axis=0)).mean() + np.abs(np.diff(means, axis=1)).mean())
-
-
-def _means(block: Floats) -> Floats:
-    """Means of 8 x 8 pixels, less their own mean."""
-    means = block.reshape(BLOCK // 8, 8, BLOCK // 8, 8).mean((1, 3))
-    return np.asarray(means - means.mean(), np.float32)
-
-
-def _softened(block: Floats) -> Floats:
-    return np.stack([cv2.GaussianBlur(np.ascontiguousarray(channel), (0, 0), 2.0) for channel in block])
-
-
-def _exposed_apart(pairs: list[tuple[Floats, Floats, Floats]]) -> list[tuple[Floats, Floats, Floats]]:
+def _exposed_apart(pairs: list[Exposures]) -> list[Exposures]:
     """The pairs without those that are nearly one exposure: a frame printed twice and coded anew."""
-    spreads = [float(np.median(_spread(b.reshape(len(b), -1)))) if len(b) else 0.0 for b, _, _ in pairs]
+    spreads = [float(np.median(_spread(p.blocks.reshape(len(p.blocks), -1)))) if len(p.blocks) else 0.0 for p in pairs]
     usual = float(np.quantile(spreads, 0.75)) if spreads else 0.0
     return [pair for pair, spread in zip(pairs, spreads, strict=True) if spread >= usual / 3]
 
 
-def _joined(parts: list[tuple[Floats, Floats, Floats]]) -> tuple[Floats, Floats, Floats]:
+def _joined(pairs: list[Exposures]) -> Exposures:
     nothing = np.zeros((0, 3, BLOCK, BLOCK), np.float32)
-    blocks, pictures, structure = zip((nothing, nothing, np.zeros(0, np.float32)), *parts, strict=True)
-    return np.concatenate(blocks), np.concatenate(pictures), np.concatenate(structure)
+    empty = Exposures(nothing, nothing, np.zeros(0, np.float32), np.zeros((0, 2), np.float32))
+    return Exposures(*(np.concatenate(parts) for parts in zip(empty, *pairs, strict=True)))
+
+
+def _given_back(model: GrainModel, response: Floats) -> GrainModel:
+    """Grain as it was before interpolation took some of its power, of the shares `(64, 33)` left at each frequency."""
+    lags = np.arange(-REACH, REACH + 1)
+    field = np.zeros((SPECTRUM, SPECTRUM))
+    field[np.ix_(lags, lags)] = model.autocorrelation
+    whole = np.fft.irfft2(np.fft.rfft2(field).real.clip(0) / response, s=field.shape)[np.ix_(lags, lags)]
+    gain = float(whole[REACH, REACH])
+    autocorrelation = np.asarray(whole / gain, np.float32)
+    return model.model_copy(update={"sigma": model.sigma * np.float32(gain**0.5), "autocorrelation": autocorrelation})
 
 
 def _smoothest(levels: Floats, structure: Floats) -> NDArray[np.bool_]:
@@ -249,7 +131,7 @@ def _residuals(frame: Floats) -> tuple[Floats, Floats]:
         for left in range(0, w - BLOCK + 1, BLOCK):
             block = frame[:, top : top + BLOCK, left : left + BLOCK].reshape(3, -1).astype(np.float64)
             blocks.append((block - (block @ basis) @ basis.T).reshape(3, BLOCK, BLOCK))
-            pictures.append(_softened(frame[:, top : top + BLOCK, left : left + BLOCK]))
+            pictures.append(softened(frame[:, top : top + BLOCK, left : left + BLOCK]))
     if not blocks:
         nothing = np.zeros((1, 3, BLOCK, BLOCK), np.float32)
         return nothing, nothing
@@ -267,7 +149,7 @@ def _model(blocks: Floats, pictures: Floats, method: Literal["temporal", "single
         excess = (sigmas / np.maximum(np.sqrt((expected**2).mean((2, 3))), 1e-9)).mean(1)
         calm = excess <= ODD * np.quantile(excess, 0.25)
         blocks, pictures, sigmas = blocks[calm], pictures[calm], sigmas[calm]
-    details = np.asarray([_structure(p.mean(0)) for p in pictures]) / np.maximum(sigmas.mean(1), 1e-9)
+    details = np.asarray([structure(p.mean(0)) for p in pictures]) / np.maximum(sigmas.mean(1), 1e-9)
     unit = np.clip(blocks / np.maximum(sigmas, 1e-9)[:, :, None, None], -4, 4)
     flat = unit.transpose(1, 0, 2, 3).reshape(3, -1)
     power = np.maximum((flat**2).mean(1), 1e-12)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, shift
 from torch import Tensor
 
 from restorers.detail.grain import GrainModel, laid
@@ -31,6 +31,15 @@ def test_strength_of_grain_is_measured_within_a_tenth(camera: str) -> None:
     found = measured(footage_of(clean + grain(clean, 0.05)))
     assert found.method == "temporal"
     assert found.strength == pytest.approx(0.05, rel=0.1)
+
+
+def test_a_pan_by_halves_of_pixels_takes_nothing_from_the_finest_grain() -> None:
+    wide = gaussian_filter(moving("static", (192, 288), length=1)[0].numpy(), (0, 1.5, 1.5))
+    frames = [shift(wide, (0, 0, -0.5 * time), order=3, mode="nearest")[..., 8:-8] for time in range(5)]
+    clean = torch.from_numpy(np.stack(frames).astype(np.float32))
+    found = measured(footage_of(clean + grain(clean, 0.05, clump=0, shared=0)))
+    assert found.strength == pytest.approx(0.05, rel=0.01)
+    assert abs(found.autocorrelation[REACH, REACH + 1]) < 0.015
 
 
 def test_grain_of_an_empty_sky_is_measured() -> None:
