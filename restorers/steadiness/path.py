@@ -17,7 +17,6 @@ from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 from scipy.sparse.linalg import splu
@@ -327,11 +326,8 @@ def _surrounded(footage: Footage, bench: Bench) -> Iterator[tuple[int, dict[int,
 
 
 def _steadied(picture: Singles, coefficients: Floats, modes: Modes) -> Singles:
-    shape = (picture.shape[0], picture.shape[1])
-    x, y = np.meshgrid(np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32))
-    field = warp.field(torch.from_numpy(coefficients), shape, modes).numpy()
-    moved = cv2.remap(picture, x + field[0], y + field[1], cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
-    return np.asarray(moved, np.float32)
+    x, y = warp.places(coefficients, (picture.shape[0], picture.shape[1]), modes)
+    return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE), np.float32)
 
 
 def _path(found: list[Placement], times: int) -> Path:

@@ -151,7 +151,7 @@ class Level(NamedTuple):
         """
         count, found = start.shape[1], start.copy()
         normal, far = np.zeros(0), np.inf
-        bent = np.tile(np.arange(count) > 0, 2)
+        bent = np.append(np.tile(np.arange(count) > 0, 2), (False, False))
         for done in range(LIKENESS_POWER if closely else 0, MOST_STEPS):
             residual, inside = self._residual(picture, found)
             trusted, left, alike = self._weights(residual, inside)
@@ -160,8 +160,8 @@ class Level(NamedTuple):
                 normal = self._normal(weights)
             slope = ((weights * residual) @ self.gradients).astype(np.float64)
             power = float(weights @ residual**2) / max(float(weights.sum()), 1e-9)
-            hold = np.pad(HOLD_POINTS * power / HOLD_PX**2 * bent, (0, 2))
-            slope = slope + hold * np.pad(found.reshape(-1), (0, 2))
+            hold = HOLD_POINTS * power / HOLD_PX**2 * bent
+            slope += hold * np.append(found, (0, 0))
             step = np.linalg.solve(_held(normal + np.diag(hold)), slope)[: 2 * count].reshape(2, count)
             found -= step
             far = float(np.sqrt((step**2).sum()))

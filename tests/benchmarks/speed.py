@@ -32,7 +32,7 @@ from tests.benchmarks.result import Row
 from tests.benchmarks.timing import timed
 
 SIZE, LENGTH, ROUNDS = (540, 960), 48, 3
-ENLARGED, LARGE_LENGTH, LARGE_ROUNDS = 4, 16, 1
+ENLARGED, LARGE_LENGTH, LARGE_ROUNDS = 4, 12, 1
 DETECT = "vidstabdetect=shakiness=5:result={log}"
 TRANSFORM = "vidstabtransform=input={log}:smoothing=24:optalgo=gauss:optzoom=0:crop=keep:interpol=bicubic"
 VIDSTAB = "vidstab, two passes"
