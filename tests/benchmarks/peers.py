@@ -13,6 +13,8 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.benchmarks.blockmatching import BlockMatching
+
 Frames: TypeAlias = NDArray[np.uint8]
 Peer: TypeAlias = Callable[[Frames], Frames]
 
@@ -102,9 +104,11 @@ DEGRAINERS = {
 
 def calmers(sigma: float) -> dict[str, Peer]:
     """Filters against grain of a standard deviation in 8-bit levels, each at strengths about it; those of one frame."""
-    bm3d = {f"ffmpeg bm3d sigma={s:g}": f"bm3d=sigma={s}:block=8:bstep=4:group=8:mstep=4" for s in (sigma, 3 * sigma)}
-    nlmeans = {f"ffmpeg nlmeans s={s:g}": f"nlmeans=s={s}:p=7:r=15" for s in (0.5 * sigma, 0.7 * sigma)}
-    return {name: Ffmpeg(f"format=yuv444p,{chain}") for name, chain in (bm3d | nlmeans).items()}
+    bm3d = {f"BM3D sigma={s:g}": BlockMatching(s) for s in (sigma, 1.7 * sigma)}
+    nlmeans = {
+        f"ffmpeg nlmeans s={s:g}": Ffmpeg(f"format=yuv444p,nlmeans=s={s}:p=7:r=15") for s in (0.5 * sigma, 0.7 * sigma)
+    }
+    return bm3d | nlmeans
 
 
 def temporal_calmers(sigma: float) -> dict[str, Peer]:
@@ -118,9 +122,7 @@ def temporal_calmers(sigma: float) -> dict[str, Peer]:
         )
         for name, (a, b) in spans.items()
     }
-    opencv = {
-        f"OpenCV nlmeans multi h={s:g}": partial(nlmeans_over_time, strength=s) for s in (0.8 * sigma, 1.2 * sigma)
-    }
+    opencv = {f"OpenCV nlmeans multi h={0.8 * sigma:g}": partial(nlmeans_over_time, strength=0.8 * sigma)}
     return hqdn3d | atadenoise | opencv
 
 
