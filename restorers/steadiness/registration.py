@@ -16,7 +16,6 @@ from typing import NamedTuple, Self, TypeAlias
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from restorers.geometry import warp
@@ -133,7 +132,7 @@ class Level(NamedTuple):
         shape = warp.modes_at(x, y, (picture.shape[0], picture.shape[1]), modes).astype(np.float32)
         values, gx, gy = (np.asarray(part[y, x], np.float32) for part in (picture, *slopes))
         gradients = np.concatenate((gx * shape, gy * shape, np.ones_like(values)[None], values[None]))
-        gradients = torch.from_numpy(gradients).T.contiguous().numpy()
+        gradients = np.ascontiguousarray(gradients.T)
         weight = trust[y, x] * np.repeat(even, each)
         weight = (weight / max(float(weight.mean()), 1e-9)).astype(np.float32)
         return cls(
@@ -188,8 +187,7 @@ class Level(NamedTuple):
 
     def _normal(self, weights: Singles) -> Floats:
         """Products of all pairs of gradients, summed over the points, `(2K + 2, 2K + 2)`."""
-        gradients = torch.from_numpy(self.gradients)
-        return np.asarray((gradients.T @ (gradients * torch.from_numpy(weights)[:, None])).numpy(), np.float64)
+        return np.asarray((self.gradients * weights[:, None]).T @ self.gradients, np.float64)
 
     def _residual(self, picture: Singles, found: Floats) -> tuple[Singles, Singles]:
         height, width = picture.shape
