@@ -186,11 +186,12 @@ def test_neighbors_know_a_hidden_place_better_than_their_median() -> None:
     assert not bool(known.donor[~at].any())
 
 
-def test_nobody_knows_a_place_that_is_hidden_in_all_frames() -> None:
-    clip = flat()
+@pytest.mark.parametrize("frames", [1, 7])
+def test_nobody_knows_a_place_that_is_hidden_in_all_frames(frames: int) -> None:
+    clip = flat(frames)
     hidden = torch.zeros_like(clip.origin, dtype=torch.bool)
     hidden[:, 40:56, 40:56] = True
-    known = recalled(clip, MIDDLE, Courses.of(clip, Bench(), hidden), stock(), hidden)
+    known = recalled(clip, frames // 2, Courses.of(clip, Bench(), hidden), stock(), hidden)
     assert float(known.support[44:52, 44:52].max()) < 0.01
     assert not bool(known.donor[46:50, 46:50].any())
 
