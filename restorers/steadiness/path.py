@@ -1,8 +1,7 @@
 """Where each frame of a shot lies, in coefficients of the modes of `warp`.
 
-Where the camera stood still, or all but still, a few frames from all over the shot are laid over one of them, and then
-over their own median, which is the picture without what moved through it: every frame is laid over that. Where the
-camera moved, small pictures of the frames are laid over those one, two and four before, and the steps reconciled by
+Where the camera stood still, or all but still, every frame is laid over the picture that does so (see `still`). Where
+the camera moved, small pictures of the frames are laid over those one, two and four before, and the steps reconciled by
 least squares; then every frame is laid over the middle of its steadied neighbors.
 
 A frame that shows nothing of the others, black, out of focus or torn, lies where its neighbors say, and its error says
@@ -27,19 +26,12 @@ from restorers.render import Footage
 from restorers.restorer import Bench
 from restorers.steadiness import jumps, trend
 from restorers.steadiness.registration import Level, Placement, Reference, coarse, coarseness
+from restorers.steadiness.still import LEAST_LIKENESS, Still, steadied
 
 Floats: TypeAlias = NDArray[np.float64]
 Singles: TypeAlias = NDArray[np.float32]
 Modes: TypeAlias = tuple[tuple[int, int], ...]
 
-SAMPLED_FRAMES = 11
-LEAST_LIKENESS = 0.25
-LEAST_SHARE = 0.8
-MOST_TRAVEL, MOST_SHRINKAGE = 0.04, 0.01  # of the width; film turns and shrinks by far less than a camera zooms
-ROUNDS = (*(warp.AFFINE,) * 3, *(warp.WARP,) * 3)
-AGREEING_SPREADS = 2.0
-SLOPE_SHARE = 0.1
-AROUND_PX = 5
 LAGS = (1, 2, 4)
 NEIGHBORS = 3
 ROUGH_WEIGHT = 0.02
@@ -69,7 +61,7 @@ def path_over_still(footage: Footage, modes: Modes, bench: Bench) -> Path | None
 
     Reads a sample of the frames, and each frame once.
     """
-    still = _still(footage, modes, bench)
+    still = Still.of(footage, modes, bench)
     if still is None:
         return None
     knots = still.places.reshape(len(still.times), -1).T
@@ -117,12 +109,12 @@ def path_over_neighbors(footage: Footage, places: Floats, course: Floats, modes:
 
     def placement(item: tuple[int, dict[int, Singles]]) -> Placement:
         index, around = item
-        steadied = [
-            _steadied(picture, (places[other] - course[index]) / times, modes)
+        others = [
+            steadied(picture, (places[other] - course[index]) / times, modes)
             for other, picture in around.items()
             if other != index
         ]
-        reference = Reference.of(_trimmed(steadied), modes)
+        reference = Reference.of(_trimmed(others), modes)
         return reference.placed(around[index], (places[index] - course[index]) / times)
 
     found: list[Placement] = []
@@ -154,84 +146,6 @@ def _parted_from_neighbors(found: Floats, rough: Floats) -> Floats:
     flat, start = (part.reshape(len(every), -1) for part in (found, rough))
     goal = apart.T @ (flat - start + apart @ start) + ROUGH_WEIGHT * start
     return np.asarray(splu(normal).solve(goal)).reshape(found.shape)
-
-
-class _Still(NamedTuple):
-    """What stands still in a shot: its picture, and which of the shot's frames were placed on it, `(S,)`, and where."""
-
-    reference: Reference
-    flat: motion.Picture
-    times: NDArray[np.intp]
-    places: Floats
-
-
-def _still(footage: Footage, modes: Modes, bench: Bench) -> _Still | None:
-    """The picture that a sample of the frames shows; None where they do not show the same."""
-    sample = replace(footage, space=footage.source.space).sample(SAMPLED_FRAMES)
-    seen = [(clip.first - footage.first, motion.fine_luma(clip.frames[0], clip.space)) for clip in sample]
-    small = [coarse(picture) for _, picture in seen]
-    for anchor in dict.fromkeys(len(seen) * k // 4 for k in (2, 1, 3)):
-        gathered = _gathered(small, anchor, modes, bench)
-        if gathered is not None:
-            pictures = [seen[k][1] for k in gathered]
-            rough = coarseness(pictures[0]) * np.stack(list(gathered.values()))
-            middle, trust = _middle(pictures, rough, modes, bench)
-            reference = Reference.of(middle, modes, trust)
-            places = _centered(bench.map(partial(_laid, reference), zip(pictures, rough, strict=True)))
-            middle, trust = _middle(pictures, places, modes, bench)
-            times = np.array([seen[k][0] for k in gathered])
-            return _Still(Reference.of(middle, modes, trust), motion.picture_of(coarse(middle)), times, places)
-    return None
-
-
-def _gathered(pictures: list[Singles], anchor: int, modes: Modes, bench: Bench) -> dict[int, Floats] | None:
-    """Where the small pictures lie that show the same as one of them; None where most of them do not.
-
-    What moves through the scene is seen elsewhere in each, so that the scene itself is what they agree on.
-    """
-    places = np.zeros((len(pictures), 2, len(modes)))
-    middle, trust = pictures[anchor], None
-    gathered: list[int] = []
-    for used in ROUNDS:
-        count = min(len(used), len(modes))
-        level = Level.of(middle, modes[:count], trust)
-        pairs = zip(pictures, places[:, :, :count], strict=True)
-        found = bench.map(partial(_laid, level), pairs)
-        gathered = [k for k, placement in enumerate(found) if placement.likeness > LEAST_LIKENESS]
-        if len(gathered) < LEAST_SHARE * len(pictures):
-            return None
-        places[gathered, :, :count] = _centered([found[k] for k in gathered])
-        reach = np.abs(places[gathered]).max(axis=(0, 1)) / middle.shape[1]
-        if reach[0] > MOST_TRAVEL or reach[1:].max() > MOST_SHRINKAGE:
-            return None
-        middle, trust = _middle([pictures[k] for k in gathered], places[gathered], modes, bench)
-    return {k: places[k] for k in gathered}
-
-
-def _laid(over: Reference | Level, item: tuple[Singles, Floats]) -> Placement:
-    return over.placed(*item)
-
-
-def _centered(found: list[Placement]) -> Floats:
-    places = np.stack([placement.coefficients for placement in found])
-    return np.asarray(places - np.median(places, axis=0))
-
-
-def _middle(pictures: list[Singles], places: Floats, modes: Modes, bench: Bench) -> tuple[Singles, Singles]:
-    """The median of pictures steadied by their places `(S, 2, K)`, and trust in it where they agree."""
-    steadied = np.stack(bench.map(lambda pair: _steadied(*pair, modes), zip(pictures, places, strict=True)))
-    middle = _median(steadied)
-    around = (AROUND_PX, AROUND_PX)
-    apart = cv2.blur(_median(np.abs(steadied - middle)), around)
-    slope = np.hypot(*(cv2.Scharr(middle, cv2.CV_32F, a, b, scale=1 / 32) for a, b in ((1, 0), (0, 1))))
-    usual = AGREEING_SPREADS * (float(np.median(apart)) + SLOPE_SHARE * cv2.blur(slope, around))
-    return middle, np.asarray(1 / (1 + (apart / np.maximum(usual, 1e-6)) ** 4), np.float32)
-
-
-def _median(stack: Singles) -> Singles:
-    flat = np.ascontiguousarray(stack.reshape(len(stack), -1).T)
-    middle = np.partition(flat, len(stack) // 2, axis=1)[:, len(stack) // 2]
-    return np.ascontiguousarray(middle.reshape(stack.shape[1:]))
 
 
 def _trimmed(pictures: list[Singles]) -> Singles:
@@ -323,11 +237,6 @@ def _surrounded(footage: Footage, bench: Bench) -> Iterator[tuple[int, dict[int,
             for center in range(index - NEIGHBORS, index + 1 if last else index - NEIGHBORS + 1):
                 if center >= 0:
                     yield center, {k: v for k, v in held.items() if abs(k - center) <= NEIGHBORS}
-
-
-def _steadied(picture: Singles, coefficients: Floats, modes: Modes) -> Singles:
-    x, y = warp.places(coefficients, (picture.shape[0], picture.shape[1]), modes)
-    return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE), np.float32)
 
 
 def _path(found: list[Placement], times: int) -> Path:

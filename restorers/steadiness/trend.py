@@ -1,6 +1,6 @@
 """A series put together from steps between its frames."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
 Floats: TypeAlias = NDArray[np.float64]
-
-REACH = 8
 
 
 class Step(NamedTuple):
@@ -21,15 +19,16 @@ class Step(NamedTuple):
     weight: float
 
 
-def reconciled(steps: Iterable[Step], length: int, shape: tuple[int, ...]) -> Floats:
+def reconciled(steps: Sequence[Step], length: int, shape: tuple[int, ...]) -> Floats:
     """The series `(T, *shape)` that agrees best with all steps, by weighted least squares; its median is zero.
 
     Args:
-        steps: each at most 8 frames long; a frame that no step leads to stays near zero.
+        steps: from an earlier to a later frame; one that no step leads to stays near zero.
         length: T.
         shape: of the steps' values.
     """
-    bands = np.full((REACH + 1, length), 0.0)
+    reach = max((step.target - step.source for step in steps), default=0)
+    bands = np.zeros((reach + 1, length))
     bands[-1] = 1e-9  # the level of the whole is free
     goal = np.zeros((length, *shape))
     for source, target, values, weight in steps:
