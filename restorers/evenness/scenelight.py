@@ -139,9 +139,18 @@ def _followed(voices: Sequence[Voice], found: _Explained) -> _Explained:
 
 
 def _pruned(voices: Sequence[Voice], best: _Explained) -> _Explained:
-    """Without the events that are likelier to be flicker after all."""
+    """Without the events that are likelier to be flicker after all, and with steps for those found in their stead.
+
+    A lamp that goes out again looks like a blast until both its ends are found. A step that is likely only where the
+    scene drifts about it is none.
+    """
     for known in best.events if len(best.events) > 1 else ():
         best = min(best, _weighed(voices, [e for e in best.events if e != known]), key=lambda explained: explained.cost)
+    for known in [event for event in best.events if event[0].kind == "blast"]:
+        others = [event for event in best.events if event != known]
+        found = _weighed(voices, [*others, (Event("step", max(known[0].first, 1), 1), known[1])])
+        if sum(state.drifts for state in found.states) <= sum(state.drifts for state in best.states):
+            best = min(best, found, key=lambda explained: explained.cost)
     return best
 
 

@@ -140,6 +140,53 @@ def test_an_explosion_is_left_as_found() -> None:
     assert flicker_of(after[around], film()[around]) < 0.5 * flicker_of(aged[around], film()[around])
 
 
+@pytest.mark.slow
+def test_flicker_on_a_dissolve_is_taken_out_and_the_dissolve_stays() -> None:
+    share = torch.from_numpy(np.clip((TIME[:40] - 12) / 16, 0, 1)).float()[:, None, None, None]
+    mixed = density((1 - share) * linear_light(film()[:40]) + share * linear_light(film("pan")[:40].flip(-1)))
+    _, after = treated(lit(FAST[:40], mixed))
+    assert fast_flicker_of(after, mixed) < 0.25 * fast_flicker_of(lit(FAST[:40], mixed), mixed)
+    apart = (after - mixed).mean(dim=(1, 2, 3))
+    assert float((apart - apart.median()).abs().max()) < 0.02
+
+
+def test_something_that_fills_a_third_of_the_frame_takes_its_light_along() -> None:
+    crossed = scene(40, SIZE, weave_px=0, grain=1.5, object_share=0.3).aged
+    _, after = treated(lit(FAST[:40], crossed))
+    assert fast_flicker_of(after, crossed) < 0.2 * fast_flicker_of(lit(FAST[:40], crossed), crossed)
+    assert float((treated(crossed)[1] - crossed).abs().max()) < 0.01
+
+
+def test_a_pan_from_dark_to_bright_stays_and_is_evened() -> None:
+    room = torch.linspace(0.8, 0, SIZE[1] * 2).expand(1, SIZE[0], -1)
+    steps = [film()[t] + room[..., 2 * t : 2 * t + SIZE[1]].roll(0) for t in range(40)]
+    panned = torch.stack(steps)
+    _, after = treated(lit(FAST[:40], panned))
+    assert fast_flicker_of(after, panned) < 0.2 * fast_flicker_of(lit(FAST[:40], panned), panned)
+
+
+def test_flicker_beside_an_explosion_that_dies_away_is_taken_out() -> None:
+    blast = lit(np.where(TIME >= 20, -0.5 * np.exp(-np.maximum(TIME - 20, 0) / 5), 0.0))
+    _, after = treated(lit(FAST, blast))
+    around = np.r_[0:18, 40:LENGTH]
+    aged = lit(FAST, blast)
+    assert flicker_of(after[around], blast[around]) < 0.25 * flicker_of(aged[around], blast[around])
+    apart = (after - blast).mean(dim=(1, 2, 3))[20:40]
+    assert float((apart - apart.median()).abs().max()) < 2.5 * 0.03
+
+
+@pytest.mark.parametrize("end", ["white", "black"])
+def test_what_is_burnt_out_or_blocked_up_is_not_made_to_flicker(end: str) -> None:
+    bound = 0.25 if end == "white" else 0.9
+    frames = film()[:40].clamp(min=bound) if end == "white" else film()[:40].clamp(max=bound)
+    stuck = ((film()[:40] <= bound) if end == "white" else (film()[:40] >= bound)).all(dim=0)
+    aged = torch.where(stuck, frames, lit(FAST[:40], frames))
+    _, after = treated(aged)
+    assert float(stuck.float().mean()) > 0.02
+    steps = after.diff(dim=0)[:, stuck].mean(dim=1).square().mean().sqrt()
+    assert float(steps) < 0.5 * np.sqrt(np.mean(np.diff(FAST[:40]) ** 2))
+
+
 def test_evening_is_the_inverse_of_a_change_of_light() -> None:
     frame = film()[0].double()
     change = torch.zeros(3, len(WARP) + 1, dtype=torch.float64)
