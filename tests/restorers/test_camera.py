@@ -172,3 +172,13 @@ def test_a_static_shot_weaves(length: int, carried: float) -> None:
     for seed in range(1, 5):
         weave = jitter(length, 6, carried, seed=seed).reshape(length, 2, 3) * [1.3, 0.3, 0.3]
         assert camera.weaving(weave + ERROR_PX * jitter(length, 6, 0, seed=20).reshape(weave.shape), error)
+
+
+def test_frames_shown_twice_say_nothing_of_the_gate() -> None:
+    error = np.full((60, 2, 3), ERROR_PX)
+    drift = 0.4 * np.cumsum(jitter(48, 6, 0.9), axis=0) + jitter(48, 6, seed=3) * [1.3, 1.3, 0.3, 0.3, 0.3, 0.3]
+    twice = np.repeat(drift.reshape(48, 2, 3), np.resize([1, 1, 1, 2], 48), axis=0)
+    twice += 0.3 * ERROR_PX * np.random.default_rng(4).normal(size=twice.shape)
+    assert len(camera._shown_once(twice, error)) == pytest.approx(48, abs=2)
+    assert camera.weaving(twice, error)
+    assert len(camera._shown_once(0.1 * ERROR_PX * drift.reshape(48, 2, 3), error[:48])) == 48
