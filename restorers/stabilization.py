@@ -31,6 +31,11 @@ class Stabilization(Restorer):
     camera: Literal["auto", "static", "moving"] = Field(
         "auto", description="whether the camera stood still: told from the shot, or said by who has looked at it"
     )
+    weave: Literal["auto", "present"] = Field(
+        "auto",
+        description="whether the film was shaken at all, beyond what the camera did: told from the shot, or known to "
+        "be so by who has looked at it, e.g. of a film shot by hand that is left as found but weaves",
+    )
     warp: bool = Field(True, description="also undo smooth warping of the base, not only shift, rotation and shrinkage")
 
     reference: Literal["auto", "picture", "perforations"] = Field(
@@ -71,13 +76,15 @@ class Stabilization(Restorer):
             courses = camera.parted(path.places - machine, "static" if courses.static else "moving")
         jitter = camera.plausible(path.places - machine - courses.values)
         error = np.sqrt(np.median(path.error**2, axis=0))
-        share = camera.told(jitter, error) * camera.weaving(path.places - machine, path.error)
+        weaving = self.weave == "present" or camera.weaving(path.places - machine, path.error)
+        share = camera.told(jitter, error) * weaving
         whole = np.eye(len(modes)) if film is None else extension(modes, film.opening, footage.size)
         correction = self.strength * (machine + jitter * share) @ whole.T
         return Steadying(
             first=footage.first,
             size=footage.size,
             static=courses.static,
+            weaving=weaving,
             steady=bool(warp.largest(correction, modes).max() < STEADY_PX),
             warp=self.warp,
             path=(path.places @ whole.T).astype(np.float32),

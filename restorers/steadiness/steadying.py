@@ -31,6 +31,7 @@ class Steadying(Moving):
     first: int
     size: tuple[int, int] = Field(description="height and width of the frames examined")
     static: bool = Field(description="the camera is taken to have stood still")
+    weaving: bool = Field(True, description="frames were shaken, beyond what a camera does by itself")
     steady: bool = Field(description="nothing to correct: frames come back with the very same numbers")
     warp: bool = Field(description="whether the path has modes of warp, or only shift, rotation and shrinkage")
     path: Array = Field(description="(T, 2, K) where each frame was found, coefficients of `warp.WARP` modes, pixels")
@@ -130,6 +131,7 @@ class Steadying(Moving):
         weave, bent = _rms(jitter[..., : len(AFFINE)]), _rms(jitter[..., len(AFFINE) :])
         found = f"{camera}; weave {weave:.2f} px, warp {bent:.2f} px, told to within {self.uncertainty:.2f} px"
         found += "" if self.reference == "the picture" else f" by {self.reference}"
+        found += "" if self.weaving else "; no more than a camera does by itself (weave: present, if you know better)"
         found = "; ".join((found, *(jump.said for jump in self.jumps)))
         return f"{found}; steady, left as found" if self.steady else f"{found}; {self._border_said}"
 

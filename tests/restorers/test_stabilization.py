@@ -19,6 +19,7 @@ from restorers.geometry.warp import AFFINE
 from restorers.render import Footage, Span, opened
 from restorers.restorer import Bench, RestorationError
 from restorers.stabilization import Stabilization
+from restorers.steadiness import camera as cameras
 from restorers.steadiness import path as paths
 from restorers.steadiness.path import path_over_still
 from restorers.steadiness.registration import coarse
@@ -139,6 +140,19 @@ def test_zero_strength_leaves_the_film_as_found() -> None:
     found = Stabilization(strength=0).examine(footage, Bench())
     assert torch.equal(opened(footage.source, footage.spans[0], 0, 4, Bench()).frames, shot().aged[:4])
     assert found.apply(clip_of(shot().aged), Bench()).frames.equal(shot().aged)
+
+
+def test_a_shot_that_a_camera_alone_explains_is_left_unless_somebody_knows_better(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected = remedy().correction
+    monkeypatch.setattr(cameras, "weaving", lambda *_: False)
+    footage = footage_of(shot().aged, first=100)
+    left = Stabilization().examine(footage, Bench())
+    assert left.steady
+    assert "no more than a camera does by itself" in left.summary()
+    told = Stabilization(weave="present").examine(footage, Bench())
+    assert np.array_equal(told.correction, expected)
 
 
 def test_a_single_frame_is_left_as_found() -> None:
