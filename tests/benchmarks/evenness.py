@@ -10,12 +10,13 @@ import numpy as np
 from restorers.colorspace import FLARE
 from restorers.deflicker import Deflicker
 from restorers.restorer import Bench
-from tests.benchmarks import lights, moves
+from tests.benchmarks import lights, moves, wear
 from tests.benchmarks.footage import restored
-from tests.benchmarks.moves import FAMILIAR, HELD_OUT, Camera, Floats, Wear
+from tests.benchmarks.moves import FAMILIAR, HELD_OUT, Camera, Floats
 from tests.benchmarks.paths import trend
 from tests.benchmarks.peers import Ffmpeg, Frames
 from tests.benchmarks.readings import Extent, Goal, Reading
+from tests.benchmarks.wear import Wear
 
 SIZE = (360, 640)
 LENGTH = 80
@@ -94,7 +95,7 @@ def readings(trial: Trial, extent: Extent) -> list[Reading]:
 def apart(frames: Frames, even: Frames) -> Floats:
     """Density by which fields of the frames differ from the same in an even light, `(T, 3, N)`."""
     fields = [
-        _fields(moves.density_of(frame)) - _fields(moves.density_of(truth))
+        _fields(wear.density_of(frame)) - _fields(wear.density_of(truth))
         for frame, truth in zip(frames, even, strict=True)
     ]
     return np.stack(fields)
@@ -102,7 +103,7 @@ def apart(frames: Frames, even: Frames) -> Floats:
 
 def light(frames: Frames) -> Floats:
     """Light of each frame with the flare of a projector, `(T,)`, white is 1."""
-    flared = [float((10.0 ** -moves.density_of(frame)).mean()) for frame in frames]
+    flared = [float((10.0 ** -wear.density_of(frame)).mean()) for frame in frames]
     return np.asarray(np.maximum(flared, FLARE), np.float64)
 
 
@@ -122,15 +123,15 @@ def _compared(trial: Trial, method: str, frames: Frames, even: Frames, before: F
         yield reading("bit-exact", 100.0 * np.array_equal(frames, even), "% of shots", higher_is_better=True)
 
 
-def _shot(trial: Trial) -> moves.Take:
+def _shot(trial: Trial) -> wear.Take:
     lamp = lights.FLICKERS[trial.case.flicker] if trial.case.flicker else None
     if trial.film in moves.RECORDED:
-        return moves.take(moves.recorded(trial.film, trial.length), Wear(None, 0, 0, lamp), seed=trial.seed)
+        return wear.take(moves.recorded(trial.film, trial.length), Wear(None, 0, 0, lamp), seed=trial.seed)
     camera: Camera = getattr(moves, trial.camera)
     film: moves.Film = moves.photographed(trial.film, camera, trial.length, size=SIZE, seed=trial.seed)
     if trial.case.scene:
         film = lights.Lit(film, lights.SCENE_LIGHTS[trial.case.scene])
-    return moves.take(film, Wear(None, GRAIN, DUST, lamp), seed=trial.seed)
+    return wear.take(film, Wear(None, GRAIN, DUST, lamp), seed=trial.seed)
 
 
 def _fields(density: moves.Singles) -> Floats:

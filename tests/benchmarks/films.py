@@ -19,10 +19,11 @@ from restorers.metrics.weave import PicturePath, weave
 from restorers.restorer import Bench
 from restorers.stabilization import Stabilization
 from tests.benchmarks.footage import restored
-from tests.benchmarks.moves import FOOTAGE, density_of
+from tests.benchmarks.moves import FOOTAGE
 from tests.benchmarks.peers import Ffmpeg, Frames
 from tests.benchmarks.readings import Extent, Goal, Reading
 from tests.benchmarks.stabilizers import DETECT, TRANSFORM
+from tests.benchmarks.wear import density_of
 
 FILMS: Mapping[str, str] = {
     "within our gates": "within_our_gates",

@@ -12,8 +12,9 @@ from restorers.damage.chance import wander
 from restorers.damage.flickering import lamp
 from restorers.damage.shaking import MODES
 from restorers.restorer import Bench
-from tests.benchmarks.moves import Floats, Lamp, Singles, density_of_levels, levels_of_density
+from tests.benchmarks.moves import Floats, Singles
 from tests.benchmarks.overlaid import Overlaid
+from tests.benchmarks.wear import Lamp, density_of_levels, levels_of_density
 
 SceneLight: TypeAlias = Callable[[int, int, Singles, Singles], Singles]
 """Density that the scene's light adds: frame, length of the shot, and places from 0 to 1, `(H, W)`."""

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.benchmarks.moves import Take, displacement_at
+from tests.benchmarks.wear import Take, displacement_at
 
 Floats: TypeAlias = NDArray[np.float64]
 Applied: TypeAlias = Callable[[int, Floats, Floats], Floats]

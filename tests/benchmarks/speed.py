@@ -25,7 +25,7 @@ from restorers.deflicker import Deflicker
 from restorers.render import Footage, Span
 from restorers.restorer import Bench, Remedy
 from restorers.stabilization import Stabilization
-from tests.benchmarks import moves
+from tests.benchmarks import moves, wear
 from tests.benchmarks.footage import decoded
 from tests.benchmarks.peers import Ffmpeg, Frames
 from tests.benchmarks.result import Row
@@ -79,7 +79,7 @@ def rows(*, quick: bool, threads: int) -> Iterator[Row]:
     """Frames a second and processor seconds a frame of a static shot and a pan, at both sizes; printed."""
     for camera in ("still", "pan"):
         film = moves.photographed(moves.HELD_OUT[0], getattr(moves, camera), 12 if quick else LENGTH, size=SIZE)
-        found = moves.take(film, moves.Wear(), seed=1000).found
+        found = wear.take(film, wear.Wear(), seed=1000).found
         yield from _timed(f"speed 540p {camera}", found, 1 if quick else ROUNDS, threads)
         if not quick:
             # The same movement, four times as many lines and columns: no work hangs on what their detail is.

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from restorers.restorer import Bench
-from tests.benchmarks import edges, moves, stabilizers
-from tests.benchmarks.moves import FAMILIAR, HELD_OUT, Camera, Film, Take, Wear
+from tests.benchmarks import edges, moves, stabilizers, wear
+from tests.benchmarks.moves import FAMILIAR, HELD_OUT, Camera, Film
 from tests.benchmarks.paths import Applied, errors, places, unsteadiness
 from tests.benchmarks.peers import Frames
 from tests.benchmarks.readings import Extent, Goal, Reading
+from tests.benchmarks.wear import Take, Wear
 
 WORN = Wear()
 UNSHAKEN = Wear(gate=None)
@@ -108,7 +109,7 @@ def readings(trial: Trial, extent: Extent) -> list[Reading]:
     """What every contender made of a shot."""
     if trial.name in CASES["sharpness"]:
         return list(_sharpness(trial, peers=extent.peers))
-    shot = moves.take(trial.filmed(), trial.case.wear, seed=trial.seed)
+    shot = wear.take(trial.filmed(), trial.case.wear, seed=trial.seed)
     compared = _stillness if trial.case.wear.gate is None else _steadiness
     return list(compared(trial, shot, peers=extent.peers))
 
@@ -142,7 +143,7 @@ def _stillness(trial: Trial, shot: Take, *, peers: bool) -> Iterator[Reading]:
 
 
 def _sharpness(trial: Trial, *, peers: bool) -> Iterator[Reading]:
-    shot = moves.take(edges.Edged(trial.filmed()), trial.case.wear, seed=trial.seed)
+    shot = wear.take(edges.Edged(trial.filmed()), trial.case.wear, seed=trial.seed)
     before = edges.mtf50(shot.found)
     done: dict[str, Frames] = {"as found": shot.found}
     done["reelwright"] = stabilizers.steadied(shot.found, stabilizers.ours(shot.found, Bench())[0], Bench())

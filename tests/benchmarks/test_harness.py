@@ -21,6 +21,7 @@ from tests.benchmarks.quality import dirt_rows, fidelity_rows, movement_rows
 from tests.benchmarks.readings import Goal, Reading, rows
 from tests.benchmarks.result import Result, Row, header
 from tests.benchmarks.timing import timed
+from tests.benchmarks.wear import Take, Wear, displacement_at, take
 
 BENCH = Bench()
 
@@ -89,25 +90,25 @@ def test_the_truth_is_perfect_in_every_measure() -> None:
 SMALL = (216, 384)
 
 
-def shot(camera: moves.Camera = moves.still, frames: int = 6, *, wear: moves.Wear | None = None) -> moves.Take:
+def shot(camera: moves.Camera = moves.still, frames: int = 6, *, wear: Wear | None = None) -> Take:
     film = moves.photographed("coffee.png", camera, frames, size=SMALL, share=0)
-    return moves.take(film, wear or moves.Wear(grain=0, dust=0), seed=3)
+    return take(film, wear or Wear(grain=0, dust=0), seed=3)
 
 
-def undone(found: moves.Take) -> Applied:
+def undone(found: Take) -> Applied:
     """The displacement that lays every frame back on the film, found by fixed-point steps."""
 
     def applied(index: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         s = np.zeros((2, len(x)))
         for _ in range(8):
-            s = -moves.displacement_at(found.gate, index, found.size, x + s[0], y + s[1])
+            s = -displacement_at(found.gate, index, found.size, x + s[0], y + s[1])
         return s
 
     return applied
 
 
 def test_a_shaken_frame_shows_the_film_where_the_truth_says() -> None:
-    still, shaken = shot(wear=moves.Wear(None, 0, 0)), shot()
+    still, shaken = shot(wear=Wear(None, 0, 0)), shot()
     height, width = SMALL
     for index in (1, 4):
         d = shaken.gate.displacement(index, SMALL)
@@ -122,7 +123,7 @@ def test_a_shaken_frame_shows_the_film_where_the_truth_says() -> None:
 def test_the_truth_on_a_grid_is_the_gate_s() -> None:
     gate = shot().gate
     x, y = np.meshgrid(np.arange(0.0, 384, 31), np.arange(0.0, 216, 23))
-    there = moves.displacement_at(gate, 2, SMALL, x.ravel(), y.ravel())
+    there = displacement_at(gate, 2, SMALL, x.ravel(), y.ravel())
     field = gate.displacement(2, SMALL)[:, y.astype(int), x.astype(int)].reshape(2, -1)
     np.testing.assert_allclose(there, field, atol=1e-5)
 
@@ -172,7 +173,7 @@ def test_ours_applies_what_its_remedy_says() -> None:
 
 
 def test_features_follow_a_pan() -> None:
-    found = shot(moves.pan, frames=5, wear=moves.Wear(None, 0, 0))
+    found = shot(moves.pan, frames=5, wear=Wear(None, 0, 0))
     film = moves.pan(5, 384, np.random.default_rng((0, 1)))
     path = stabilizers.feature_path(found.found)
     np.testing.assert_allclose(path[:, :2] - path[0, :2], -(film[:, :2] - film[0, :2]), atol=0.2)
@@ -182,14 +183,14 @@ def test_features_follow_a_pan() -> None:
 def test_an_edge_is_as_sharp_as_its_blur_says(blur: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edges, "BLUR_PX", blur)
     film = edges.Edged(moves.photographed("coffee.png", moves.still, 2, share=0))
-    found = edges.mtf50(moves.take(film, moves.Wear(grain=0, dust=0), seed=3).found)
+    found = edges.mtf50(take(film, Wear(grain=0, dust=0), seed=3).found)
     assert found == pytest.approx(np.sqrt(np.log(2) / 2) / (np.pi * blur), rel=0.02)
 
 
 @pytest.mark.parametrize("name", lights.FLICKERS)
 def test_a_flicker_is_the_only_difference_to_even_light(name: str) -> None:
-    lit = shot(frames=24, wear=moves.Wear(None, 4, 4, lights.FLICKERS[name]))
-    again = shot(frames=24, wear=moves.Wear(None, 4, 4))
+    lit = shot(frames=24, wear=Wear(None, 4, 4, lights.FLICKERS[name]))
+    again = shot(frames=24, wear=Wear(None, 4, 4))
     np.testing.assert_array_equal(lit.even, again.found)
     assert 0.01 < np.std(evenness.apart(lit.found, lit.even)) < 0.08
     assert not evenness.apart(lit.even, lit.even).any()
@@ -197,7 +198,7 @@ def test_a_flicker_is_the_only_difference_to_even_light(name: str) -> None:
 
 def test_the_light_of_the_scene_is_no_flicker_of_the_truth() -> None:
     film = lights.Lit(moves.photographed("coffee.png", moves.still, 12, size=SMALL), lights.fade_to_black)
-    found = moves.take(film, moves.Wear(None, 0, 0))
+    found = take(film, Wear(None, 0, 0))
     light = evenness.light(found.found)
     assert light[-1] < 0.03 < 10 * light[0]
     np.testing.assert_array_equal(found.found, found.even)
