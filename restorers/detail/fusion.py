@@ -5,7 +5,8 @@ frame along the flow, and all are cut into overlapping tiles. The tiles' cosine 
 band by band, with weights that fall where a neighbor differs by more than grain does: at occlusions, where flow went
 astray, and in fine detail that flow missed by a fraction of a pixel. What grain is left is then taken off in space:
 little where time has taken it already, all that can be where a frame stands alone. Coefficients that clearly stand out
-of the grain make a pilot, and by the pilot's strength all are weighed.
+of the grain make a pilot, and by the pilot's strength all are weighed; by what that shows, patches that look alike are
+then found and weighed together.
 
 Averaging bursts in the domain of small tiles' frequencies is Hasinoff et al., Burst photography for high dynamic range
 and low-light imaging on mobile cameras, ACM TOG 35(6), 2016, doi:10.1145/2980179.2980254; a pilot and empirical Wiener
@@ -18,22 +19,22 @@ its colors are those of the shot's grain model.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from torch import Tensor
 
 from restorers.clip import Clip
-from restorers.detail.blocks import Stack, blocks
+from restorers.detail.blocks import Block, Stack, blocks
 from restorers.detail.course import Courses
 from restorers.detail.grain import GrainModel
-from restorers.detail.tiles import STEP, TILE, analyzed, bands, blended, coefficient_variance, each, synthesized
+from restorers.detail.groups import grouped
+from restorers.detail.noise import Noise
+from restorers.detail.tiles import STEP, TILE, analyzed, bands, blended, by_rows, each, synthesized
 
 REACH = 3
 DOUBT = 0.3  # share of grain's variance by which a difference may exceed it before a neighbor's weight is halved
 THRESHOLD = 2.7  # sigmas: coefficients under it are grain to the pilot
-FAINT = 0.003  # share of the strongest color's grain under which a color has none to measure by
 LAST_RESORT = 1e-3  # weight of a hidden place, so that it stays where no neighbor shows it
 
 
@@ -85,15 +86,16 @@ def fused(
     """
     frame = clip[number]
     flows = {n: courses.course(number, n) for n in _neighbors(clip, number)}
-    noise = _Noise.of(model, frame.device)
-    done = Fused(torch.empty_like(frame), torch.empty_like(frame[0]), torch.empty_like(frame[0]))
+    noise = Noise.of(model, frame.device)
+    known, share, support = _Known.of(frame), *(frame.new_empty(clip.size) for _ in range(2))
     for block in blocks(clip.size):
         found = _estimated(block.stack(clip, number, flows, blemished), noise)
         lent = blended(torch.stack((found.share(strength), found.support)))
-        for whole, part in zip(done, (found.shown, *lent), strict=True):
+        for whole, part in zip((share, support), lent, strict=True):
             block.within(whole).copy_(block.inner(part))
-    torch.lerp(frame, done.frame, strength, out=done.frame)
-    return done
+        known.note(block, found)
+    shown = noise.seen(known.grouped())
+    return Fused(torch.lerp(frame, shown, strength), share, support)
 
 
 def recalled(clip: Clip, number: int, courses: Courses, model: GrainModel, hidden: Tensor) -> Recalled:
@@ -112,7 +114,7 @@ def recalled(clip: Clip, number: int, courses: Courses, model: GrainModel, hidde
     frame, at = clip[number], hidden[number - clip.first]
     numbers = _neighbors(clip, number)
     flows = {n: courses.course(number, n) for n in numbers}
-    noise, distances = _Noise.of(model, frame.device), torch.tensor([0, *(n - number for n in numbers)])
+    noise, distances = Noise.of(model, frame.device), torch.tensor([0, *(n - number for n in numbers)])
     nothing = torch.zeros_like(frame[0])
     done = Recalled(frame.clone(), nothing + 1, nothing, torch.zeros_like(nothing, dtype=torch.int8))
     for block in blocks(clip.size):
@@ -123,7 +125,7 @@ def recalled(clip: Clip, number: int, courses: Courses, model: GrainModel, hidde
         lent = blended(torch.cat((torch.stack((found.share(1.0), found.support)), found.lent)))
         most = lent[2:].max(0) if numbers else lent[:1].max(0)
         donor = torch.where(most.values > LAST_RESORT, most.indices + 1, 0) if numbers else most.indices
-        parts = (found.shown, *lent[:2], distances.to(donor.device)[donor])
+        parts = (noise.seen(found.picture), *lent[:2], distances.to(donor.device)[donor])
         for whole, part in zip(done, parts, strict=True):
             place = block.within(whole)
             place.copy_(torch.where(here, block.inner(part).to(whole.dtype), place))
@@ -135,57 +137,41 @@ def _neighbors(clip: Clip, number: int) -> list[int]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Noise:
-    """Grain as the tiles' coefficients see it, in one luma and two differences of the colors.
+class _Known:
+    """What was found of a whole frame, block by block.
 
     Attributes:
-        model: the grain.
-        opponents: `(3, 3)`: luma and differences of red, green and blue, orthonormal.
-        colors: `(3, 3, 3)`: variance of luma and differences, of the strengths of red, green and blue.
-        spectrum: variance of each coefficient `(64, 1, 1)`, of grain whose variance is 1.
-        pooling: `(6, 192, 1, 1)`: mean of a band's squares over its coefficients, and over the colors that have grain.
-        power: `(18, 192, 1, 1)`: sum over a band of each color, weighed by the spectrum; adds up to 1.
+        picture: luma and differences of the colors without grain, `(3, H, W)`, density.
+        mean: the same as the mean over time, with what is left of its grain.
+        left: variance of each cosine in that mean, of grain whose variance is 1, `(64, rows, columns)` of tiles.
+        variance: that of the grain, `(3, rows, columns)`.
     """
 
-    model: GrainModel
-    opponents: Tensor
-    colors: Tensor
-    spectrum: Tensor
-    pooling: Tensor
-    power: Tensor
+    picture: Tensor
+    mean: Tensor
+    left: Tensor
+    variance: Tensor
 
     @classmethod
-    def of(cls, model: GrainModel, device: torch.device) -> "_Noise":
-        opponents = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]], device=device)
-        opponents /= opponents.norm(dim=1, keepdim=True)
-        correlation = torch.as_tensor(np.asarray(model.correlation, np.float32), device=device)
-        colors = opponents[:, :, None] * opponents[:, None] * correlation
-        usual = torch.as_tensor(np.median(np.asarray(model.sigma, np.float32), 1), device=device)
-        variance = torch.einsum("iab,a,b->i", colors, usual, usual)
-        grainy = (variance >= FAINT * variance.max()).float()
-        spectrum = torch.from_numpy(coefficient_variance(np.asarray(model.autocorrelation, np.float32))).to(device)
-        pooling = torch.zeros((len(bands()), 3, TILE**2), device=device)
-        power = torch.zeros((3, len(bands()), 3, TILE**2), device=device)
-        for band, (first, stop) in enumerate(bands()):
-            pooling[band, :, first:stop] = grainy[:, None] / grainy.sum() / (stop - first)
-            for color in range(3):
-                power[color, band, color, first:stop] = spectrum[first:stop] / spectrum.sum()
-        tables = (pooling.flatten(1), power.flatten(0, 1).flatten(1))
-        return cls(model, opponents, colors, spectrum.view(-1, 1, 1), *(table[:, :, None, None] for table in tables))
+    def of(cls, frame: Tensor) -> "_Known":
+        """Room for what will be found of a frame `(3, H, W)`."""
+        tiles = [-(-n // STEP) + 1 for n in frame.shape[-2:]]
+        planes = (frame.new_empty(frame.shape) for _ in range(2))
+        return cls(*planes, *(frame.new_empty((count, *tiles)) for count in (TILE**2, 3)))
 
-    def variance(self, level: Tensor) -> Tensor:
-        """Variance `(3, rows, columns)` of luma and differences where the mean density is `level`."""
-        sigma = self.model.sigma_at(level)
-        variance = torch.einsum("iab,ahw,bhw->ihw", self.colors, sigma, sigma)
-        floor = (FAINT * variance.amax(0, keepdim=True)).clamp_(min=1e-10)
-        return torch.maximum(variance, floor)
+    def note(self, block: Block, found: "_Estimate") -> None:
+        """Lay down what was found of a block."""
+        for whole, part in ((self.picture, found.picture), (self.mean, found.mean)):
+            block.within(whole).copy_(block.inner(part))
+        y, x = block.top // STEP, block.left // STEP
+        for whole, part in ((self.left, found.left), (self.variance, found.variance)):
+            whole[:, y : y + part.shape[1], x : x + part.shape[2]] = part
 
-    def coefficients(self, planes: Tensor) -> Tensor:
-        """Coefficients `(3, 64, rows, columns)` of densities `(3, h, w)`."""
-        if planes.is_cuda:
-            return analyzed(torch.einsum("ij,jhw->ihw", self.opponents, planes))
-        pixels = np.ascontiguousarray(planes.permute(1, 2, 0).numpy())
-        return analyzed(torch.from_numpy(cv2.transform(pixels, self.opponents.numpy())).permute(2, 0, 1))
+    def grouped(self) -> Tensor:
+        """Luma and differences as patches that look alike agree on them, `(3, H, W)`."""
+        left = self.left[by_rows()].permute(1, 2, 0)
+        tables = (np.ascontiguousarray(t.cpu().numpy()) for t in (self.picture, self.mean, left, self.variance))
+        return torch.from_numpy(grouped(*tables)).to(self.picture.device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +179,8 @@ class _Estimate:
     """What was found of a block and the tiles around it.
 
     Attributes:
-        shown: density, `(3, h, w)`.
+        picture: luma and differences of the colors, density, `(3, h, w)`.
+        mean: the same before grain was taken off in space.
         gain: share of each coefficient that was kept, `(3, 64, rows, columns)`.
         variance: of the grain of luma and differences, `(3, rows, columns)`.
         trust: weight of the frame itself, `(6, rows, columns)`.
@@ -201,12 +188,13 @@ class _Estimate:
         noise: the grain.
     """
 
-    shown: Tensor
+    picture: Tensor
+    mean: Tensor
     gain: Tensor
     variance: Tensor
     trust: Tensor
     weights: Tensor
-    noise: _Noise
+    noise: Noise
 
     @property
     def lent(self) -> Tensor:
@@ -217,6 +205,11 @@ class _Estimate:
     def support(self) -> Tensor:
         """How much they lent together, `(rows, columns)`, in [0, 1]."""
         return self.lent.sum(0) / (2 * REACH)
+
+    @property
+    def left(self) -> Tensor:
+        """Variance of each cosine in the mean over time, of grain whose variance is 1, `(64, rows, columns)`."""
+        return each(_left(self.trust, self.weights)) * self.noise.spectrum
 
     def share(self, strength: float) -> Tensor:
         """Share of grain's standard deviation that is left in each tile, `(rows, columns)`."""
@@ -232,7 +225,7 @@ class _Estimate:
         return F.conv2d(values.flatten(0, 1), self.noise.power).view(3, -1, *values.shape[-2:])
 
 
-def _estimated(stack: Stack, noise: _Noise) -> _Estimate:
+def _estimated(stack: Stack, noise: Noise) -> _Estimate:
     """The estimate of a block and the tiles around it."""
     variance = noise.variance(F.avg_pool2d(stack.own, TILE, STEP))
     sigma = (variance[:, None] * noise.spectrum).sqrt_()
@@ -248,11 +241,11 @@ def _estimated(stack: Stack, noise: _Noise) -> _Estimate:
     gain = analyzed(pilot).div_(sigma).square_()
     gain.div_(gain + grain)
     gain[:, 0] = 1
-    shown = torch.einsum("ji,jhw->ihw", noise.opponents, synthesized((mean * gain).mul_(sigma)))
-    return _Estimate(shown, gain, variance, trust, weights, noise)
+    mean.mul_(sigma)
+    return _Estimate(synthesized(mean * gain), synthesized(mean), gain, variance, trust, weights, noise)
 
 
-def _averaged(stack: Stack, noise: _Noise, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _averaged(stack: Stack, noise: Noise, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The mean of coefficients over time, in sigmas, and the weights of the frame and of its neighbors in it."""
     own = noise.coefficients(stack.own).mul_(scale)
     rows, columns = own.shape[-2:]
@@ -269,7 +262,7 @@ def _averaged(stack: Stack, noise: _Noise, scale: Tensor) -> tuple[Tensor, Tenso
     return mean.div_(each(trust + weights.sum(0))), trust, weights
 
 
-def _weight(other: Tensor, own: Tensor, noise: _Noise) -> Tensor:
+def _weight(other: Tensor, own: Tensor, noise: Noise) -> Tensor:
     """How much a neighbor's tiles count in each band, `(6, rows, columns)`: 1 where they differ by grain alone.
 
     A tile is judged together with those around it, and all colors and coefficients of a band as one: a weight that

@@ -63,6 +63,12 @@ def bands() -> tuple[tuple[int, int], ...]:
     return tuple(pairwise(np.searchsorted(np.sort(_radius()), RADII).tolist()))
 
 
+@lru_cache(maxsize=1)
+def by_rows() -> Tensor:
+    """Where the coefficients of a tile are, taken row by row, `(64,)`."""
+    return torch.from_numpy(np.argsort(np.argsort(_radius(), kind="stable"), kind="stable"))
+
+
 def each(values: Tensor) -> Tensor:
     """Values of the bands `(6, ...)` for every coefficient, `(64, ...)`."""
     return torch.repeat_interleave(values, torch.tensor([b - a for a, b in bands()], device=values.device), 0)
