@@ -24,8 +24,9 @@ from torch import Tensor
 from restorers.geometry import motion, warp
 from restorers.render import Footage
 from restorers.restorer import Bench
-from restorers.steadiness import jumps, trend
+from restorers.steadiness import jumps
 from restorers.steadiness.registration import Level, Placement, Reference, coarse, coarseness
+from restorers.steadiness.steps import Step, reconciled
 from restorers.steadiness.still import LEAST_LIKENESS, Still, steadied
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -88,15 +89,15 @@ def path_over_pairs(footage: Footage, modes: Modes, bench: Bench) -> Path:
     Its error is that of single pairs.
     """
     length, shape = len(footage), (2, len(modes))
-    steps = [trend.Step(t, t + 1, np.zeros(shape), SLACK) for t in range(length - 1)]  # where nothing tells more
+    steps = [Step(t, t + 1, np.zeros(shape), SLACK) for t in range(length - 1)]  # where nothing tells more
     agreement, errors = np.zeros((length, 2)), np.full((length, *shape), np.inf)
     for source, target, found in _pairs(footage, modes, bench):
         agreement[[source, target]] += (found.agreement, 1)
         if found.likeness > LEAST_LIKENESS:
             weight = 1 / float((found.error**2).sum() + LEAST_ERROR_PX**2)
-            steps.append(trend.Step(source, target, found.coefficients, weight))
+            steps.append(Step(source, target, found.coefficients, weight))
             errors[[source, target]] = np.minimum(errors[[source, target]], found.error)
-    places = trend.reconciled(steps, length, shape)
+    places = reconciled(steps, length, shape)
     return _known(places, errors, agreement[:, 0] / np.maximum(agreement[:, 1], 1))
 
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from restorers.geometry import motion, warp
 from restorers.render import Footage
 from restorers.restorer import Bench
-from restorers.steadiness import trend
 from restorers.steadiness.registration import Level, Placement, Reference, coarse, coarseness
+from restorers.steadiness.steps import Step, reconciled
 
 Floats: TypeAlias = NDArray[np.float64]
 Singles: TypeAlias = NDArray[np.float32]
@@ -103,14 +103,14 @@ def _among(pictures: list[Singles], places: Floats, modes: Modes, bench: Bench) 
     """
     levels = bench.map(lambda picture: Level.of(picture, modes), pictures)
 
-    def step(pair: tuple[int, int]) -> trend.Step:
+    def step(pair: tuple[int, int]) -> Step:
         over, under = pair if sum(pair) % 2 else pair[::-1]
         placed = levels[under].placed(pictures[over], places[over] - places[under])
         apart = placed.coefficients if over > under else -placed.coefficients
-        return trend.Step(*pair, apart, float(placed.likeness > LEAST_LIKENESS))
+        return Step(*pair, apart, float(placed.likeness > LEAST_LIKENESS))
 
     steps = bench.map(step, list(combinations(range(len(pictures)), 2)))
-    return trend.reconciled(steps, len(pictures), places.shape[1:])
+    return reconciled(steps, len(pictures), places.shape[1:])
 
 
 def _laid(over: Reference | Level, item: tuple[Singles, Floats]) -> Placement:

@@ -1,4 +1,4 @@
-"""A series put together from steps between its frames."""
+"""The pose graph of a shot: where its frames lie, put together from steps between pairs of them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
