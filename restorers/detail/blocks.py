@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from restorers.clip import Clip
 from restorers.detail.grain import Floats
@@ -109,7 +109,7 @@ def _mended(own: Tensor, others: list[Tensor], hidden: Tensor) -> Stack:
         shown = torch.nanmedian(torch.stack(others).masked_fill_(hidden[1:], torch.nan), 0).values
         own = torch.where(hidden[0] & ~shown.isnan(), shown, own)
     others = [torch.where(gone, own, other) for gone, other in zip(hidden[1:], others, strict=True)]
-    spoiled = F.avg_pool2d(hidden.to(own.dtype), TILE, STEP)[:, 0]
+    spoiled = functional.avg_pool2d(hidden.to(own.dtype), TILE, STEP)[:, 0]
     return Stack(own, others, (1 - SPOILED * spoiled).clamp_(min=0))
 
 
@@ -119,7 +119,7 @@ def _fetched(frame: Tensor, at: tuple[Floats, Floats]) -> Tensor:
     if frame.is_cuda:
         x, y = (torch.from_numpy(a).to(frame.device) for a in at)
         grid = torch.stack((x * (2 / max(width - 1, 1)) - 1, y * (2 / max(height - 1, 1)) - 1), -1)
-        return F.grid_sample(frame[None], grid[None], "bicubic", "reflection", align_corners=True)[0]
+        return functional.grid_sample(frame[None], grid[None], "bicubic", "reflection", align_corners=True)[0]
     (left, right), (top, bottom) = _reached(at[0], width), _reached(at[1], height)
     part = cv2.merge([plane[top:bottom, left:right] for plane in frame.numpy()])
     maps = cv2.convertMaps(at[0] - np.float32(left), at[1] - np.float32(top), cv2.CV_16SC2)

@@ -7,9 +7,9 @@ rings beyond them at an edge is cut and what swings within them is kept.
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from restorers.detail.grain import Floats
 
@@ -66,7 +66,7 @@ def _filtered(padded: Tensor, taps: Tensor) -> Tensor:
 
 def _taller(plane: Tensor, factor: int, out: Tensor) -> None:
     """Fill `out` `(factor H, W)` with a plane `(H, W)`, some rows at a time, so that they stay in the cache."""
-    padded = F.pad(plane[None], (0, 0, LOBES, LOBES), mode="replicate")[0]
+    padded = functional.pad(plane[None], (0, 0, LOBES, LOBES), mode="replicate")[0]
     rows = max(1, BATCH // plane.shape[1])
     for start in range(0, len(plane), rows):
         stop = min(start + rows, len(plane))
@@ -79,7 +79,7 @@ def _wider(plane: Tensor, factor: int) -> Tensor:
     out = plane.new_empty((len(plane), factor * plane.shape[1]))
     rows = max(1, BATCH // plane.shape[1])
     for band, wide in zip(torch.split(plane, rows), torch.split(out, rows), strict=True):
-        padded = F.pad(band[None], (LOBES, LOBES), mode="replicate")[0]
+        padded = functional.pad(band[None], (LOBES, LOBES), mode="replicate")[0]
         for phase, taps in enumerate(torch.from_numpy(_phases(factor))):
             wide[:, phase::factor] = _filtered(padded.T, taps).T
     return out
@@ -87,7 +87,7 @@ def _wider(plane: Tensor, factor: int) -> Tensor:
 
 def _extremes(plane: Tensor) -> tuple[Tensor, Tensor]:
     """Least and greatest of the nine pixels around each, `(H, W)`."""
-    padded = F.pad(plane[None], (1, 1, 1, 1), mode="replicate")[0]
+    padded = functional.pad(plane[None], (1, 1, 1, 1), mode="replicate")[0]
     found = []
     for extreme in (torch.minimum, torch.maximum):
         across = extreme(extreme(padded[:, :-2], padded[:, 2:]), padded[:, 1:-1])

@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from torch import Tensor
+from torch.nn import functional
 
 from restorers.clip import Clip
 from restorers.detail.blocks import Block, Stack, blocks
@@ -222,12 +222,12 @@ class _Estimate:
 
     def _pooled(self, values: Tensor) -> Tensor:
         """Shares of each color and band in its grain `(3, 6, rows, columns)`, weighed by values of coefficients."""
-        return F.conv2d(values.flatten(0, 1), self.noise.power).view(3, -1, *values.shape[-2:])
+        return functional.conv2d(values.flatten(0, 1), self.noise.power).view(3, -1, *values.shape[-2:])
 
 
 def _estimated(stack: Stack, noise: Noise) -> _Estimate:
     """The estimate of a block and the tiles around it."""
-    variance = noise.variance(F.avg_pool2d(stack.own, TILE, STEP))
+    variance = noise.variance(functional.avg_pool2d(stack.own, TILE, STEP))
     sigma = (variance[:, None] * noise.spectrum).sqrt_()
     mean, trust, weights = _averaged(stack, noise, sigma.reciprocal())
 
@@ -273,8 +273,10 @@ def _weight(other: Tensor, own: Tensor, noise: Noise) -> Tensor:
         own: the frame's.
         noise: the grain.
     """
-    excess = F.conv2d((other - own).square_().flatten(0, 1), noise.pooling / 2)  # a difference has the variance of two
-    around = F.avg_pool2d(excess, 3, 1, 1, count_include_pad=False)
+    excess = functional.conv2d(
+        (other - own).square_().flatten(0, 1), noise.pooling / 2
+    )  # a difference has the variance of two
+    around = functional.avg_pool2d(excess, 3, 1, 1, count_include_pad=False)
     return around.sub_(1).clamp_(min=0).div_(DOUBT).square_().add_(1).reciprocal_()
 
 

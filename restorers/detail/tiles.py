@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import scipy.fft
 import torch
-import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 Floats = NDArray[np.float32]
 
@@ -38,19 +38,21 @@ def analyzed(planes: Tensor) -> Tensor:
 
     There is one row and one column of tiles less than there are groups of 4 pixels.
     """
-    grouped = F.pixel_unshuffle(planes.reshape(-1, 1, *planes.shape[-2:]), STEP)
-    tiles = F.conv2d(grouped, _tables(planes.device).analysis)
+    grouped = functional.pixel_unshuffle(planes.reshape(-1, 1, *planes.shape[-2:]), STEP)
+    tiles = functional.conv2d(grouped, _tables(planes.device).analysis)
     return tiles.view(*planes.shape[:-2], *tiles.shape[1:])
 
 
 def synthesized(tiles: Tensor) -> Tensor:
     """Planes `(C, h, w)` of coefficients `(C, 64, rows, columns)`; 4 pixels at each edge lack tiles."""
-    return F.pixel_shuffle(F.conv_transpose2d(tiles, _tables(tiles.device).synthesis), STEP)[:, 0]
+    return functional.pixel_shuffle(functional.conv_transpose2d(tiles, _tables(tiles.device).synthesis), STEP)[:, 0]
 
 
 def blended(values: Tensor) -> Tensor:
     """One value a tile `(C, rows, columns)` as planes `(C, h, w)`, under the window by which tiles add up."""
-    return F.pixel_shuffle(F.conv_transpose2d(values[:, None], _tables(values.device).window), STEP)[:, 0]
+    return functional.pixel_shuffle(functional.conv_transpose2d(values[:, None], _tables(values.device).window), STEP)[
+        :, 0
+    ]
 
 
 @lru_cache(maxsize=1)

@@ -16,9 +16,9 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from restorers.colorspace import Space, converted, luma
 
@@ -162,7 +162,7 @@ def _shrunk_luma(frame: Tensor, times: int) -> NDArray[np.float32]:
     height, width = (n // times for n in frame.shape[-2:])
     cut = frame[:, : height * times, : width * times].to(torch.float32)
     if cut.is_cuda:
-        return np.asarray(F.avg_pool2d(luma(cut)[None], times)[0, 0].cpu().numpy(), np.float32)
+        return np.asarray(functional.avg_pool2d(luma(cut)[None], times)[0, 0].cpu().numpy(), np.float32)
     planes = cut.numpy()
     if times > 1:
         planes = np.stack([cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA) for plane in planes])

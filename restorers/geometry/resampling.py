@@ -20,9 +20,9 @@ from functools import lru_cache
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from restorers.geometry import scanlines
 from restorers.geometry.motion import Flow
@@ -106,7 +106,7 @@ def sampled(frame: Tensor, x: Tensor, y: Tensor) -> Tensor:
     x, y = _asked(x), _asked(y)
     if frame.is_cuda:
         grid = torch.stack((x * (2 / max(width - 1, 1)) - 1, y * (2 / max(height - 1, 1)) - 1), dim=-1)
-        return F.grid_sample(frame[None], grid[None], "bicubic", "border", align_corners=True)[0]
+        return functional.grid_sample(frame[None], grid[None], "bicubic", "border", align_corners=True)[0]
     places = x.numpy(), y.numpy()
     planes = [cv2.remap(plane, *places, cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE) for plane in frame.numpy()]
     return torch.from_numpy(np.stack(planes))
@@ -117,7 +117,7 @@ def displacement(flow: Flow, size: tuple[int, int]) -> Tensor:
     height, width = flow.shape[:2]
     field = torch.from_numpy(flow).permute(2, 0, 1)
     if (height, width) != size:
-        field = F.interpolate(field[None], size=size, mode="bilinear", align_corners=False)[0]
+        field = functional.interpolate(field[None], size=size, mode="bilinear", align_corners=False)[0]
         field = field * field.new_tensor([size[1] / width, size[0] / height]).view(2, 1, 1)
     return field
 

@@ -77,7 +77,7 @@ def filled(picture: Tensor, movement: Movement, donors: Iterable[Donor]) -> NDAr
         for offer, (miss, level) in zip(offers, judged, strict=True):
             if miss <= bearable:
                 _lay(offer, picture, marks, donor, worn=worn, level=level)
-        boxes = [box for box in boxes if box.todo.any()]
+        boxes = [box for box in boxes if box.wanted.any()]
     return marks
 
 
@@ -85,7 +85,7 @@ class _Box(NamedTuple):
     """A part of the picture's border: where it is, what of it is to be filled, how deep in its own frame it lies."""
 
     part: tuple[slice, slice]
-    todo: Mask
+    wanted: Mask
     depth: Singles
 
 
@@ -114,10 +114,10 @@ def _boxes(beyond: Mask, movement: Movement) -> list[_Box]:
                 slice(max(first[0] - rim, 0), min(last[0] + rim, height)),
                 slice(max(first[1] - rim, 0), min(last[1] + rim, width)),
             )
-            todo = np.zeros_like(beyond[part])
+            wanted = np.zeros_like(beyond[part])
             inner = tuple(slice(a - p.start, b - p.start) for a, b, p in zip(first, last, part, strict=True))
-            todo[inner] = beyond[part][inner]
-            found.append(_Box(part, todo, _depth(movement.places(*part), movement)))
+            wanted[inner] = beyond[part][inner]
+            found.append(_Box(part, wanted, _depth(movement.places(*part), movement)))
     return found
 
 
@@ -125,7 +125,7 @@ def _offer(box: _Box, picture: Tensor, donor: Donor) -> _Offer | None:
     """What a donor has for a box; None where it knows nothing of what is to be filled."""
     places = donor.movement.places(*box.part)
     known = _depth(places, donor.movement) >= 0.5
-    if not (known & box.todo).any():
+    if not (known & box.wanted).any():
         return None
     x, y = torch.from_numpy(places.astype(np.float32)).to(donor.frame.device)
     there = sampled(donor.frame, x, y).cpu().numpy()
@@ -150,12 +150,12 @@ def _agreed(offers: list[_Offer]) -> tuple[int, list[tuple[float, Singles]]]:
 
 def _lay(offer: _Offer, picture: Tensor, marks: NDArray[np.uint8], donor: Donor, *, worn: int, level: Singles) -> None:
     """Fill a box of the picture with what a donor offers, brought to the picture's level and blended into it."""
-    (part, todo, depth), there, known, _ = offer
+    (part, wanted, depth), there, known, _ = offer
     own = picture[:, *part].cpu().numpy()
     reach = donor.movement.factor * (worn + BLEND)
-    near = known & cv2.dilate(todo.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)).astype(bool)
+    near = known & cv2.dilate(wanted.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)).astype(bool)
     share = np.clip((worn + BLEND - depth) / BLEND, 0, 1) * near
-    share[todo] = known[todo]
+    share[wanted] = known[wanted]
     judged = (known & (depth > worn)).astype(np.float32)[..., None]
     other = (there + level[:, None, None]).transpose(1, 2, 0)
     apart = np.clip(own.transpose(1, 2, 0) - other, -UNSEEN, UNSEEN)
@@ -163,7 +163,7 @@ def _lay(offer: _Offer, picture: Tensor, marks: NDArray[np.uint8], donor: Donor,
     own += share * ((other + soft[..., :3] / (soft[..., 3:] + 0.01)).transpose(2, 0, 1) - own)
     picture[:, *part] = torch.from_numpy(own).to(picture.device)
     marks[part][share > 0] = Origin.borrowed(donor.distance)
-    todo &= ~known
+    wanted &= ~known
 
 
 def _depth(places: Floats, movement: Movement) -> Singles:

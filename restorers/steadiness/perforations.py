@@ -18,9 +18,9 @@ from typing import NamedTuple, Self, TypeAlias
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from restorers.clip import Clip
 from restorers.colorspace import luma
@@ -302,7 +302,7 @@ def _sampled(picture: Singles, at: Floats) -> Floats:
     """The picture at points `(N, 2)`, x and y, bicubic, `(N,)`."""
     height, width = picture.shape
     grid = torch.from_numpy(at * (2 / (width - 1), 2 / (height - 1)) - 1).float()
-    there = F.grid_sample(
+    there = functional.grid_sample(
         torch.from_numpy(picture)[None, None], grid[None, None], "bicubic", "border", align_corners=True
     )
     return there[0, 0, 0].numpy().astype(np.float64)

@@ -44,8 +44,8 @@ def shot(camera: Camera = "pan", *, share: float = 0.06) -> Tensor:
     return scene(7, (128, 160), camera=camera, weave_px=0, object_share=share).clean
 
 
-def fuse(clip: Clip, number: int = MIDDLE, model: GrainModel | None = None, **options: object) -> Fused:
-    return fused(clip, number, Courses.of(clip, Bench()), model or stock(), **options)  # type: ignore[arg-type]
+def fuse(clip: Clip, number: int = MIDDLE, model: GrainModel | None = None, *, strength: float = 1.0) -> Fused:
+    return fused(clip, number, Courses.of(clip, Bench()), model or stock(), strength=strength)
 
 
 def error(done: Tensor, clean: Tensor) -> float:
