@@ -3,9 +3,9 @@
 from collections import defaultdict
 from dataclasses import replace
 
+from restorers.cleaning.mends import Blemish, Mending
 from restorers.clip import Clip
 from restorers.render import Footage
-from restorers.repair import Blemish, Mending
 from restorers.restorer import Bench
 from restorers.steadiness.steadying import Steadying
 from tasks.footage import footage, remedy

@@ -8,18 +8,14 @@ Kokaram, *Motion Picture Restoration*, Springer 1998, ch. 6 (SDIp); Nadenau, Mit
 image sequences based on rank ordered differences*, 1997 (both neighbors ranked against the frame).
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
 import cv2
 import numpy as np
 
+from restorers.cleaning.found import Found, Polarity
 from restorers.cleaning.neighbors import Box, Mask, Neighbor, around, beyond, fetched, fitted, grown
-from restorers.detail.grain import Floats, GrainModel
+from restorers.cleaning.shelf import FLOOR
+from restorers.detail.grain import Floats
 
-Polarity = Literal["bright", "dark"]
-
-FLOOR = 0.008  # density: about one 8-bit step of video at mid gray
 SLACK = 0.25  # of what the picture changes by from pixel to pixel: misregistration no flow is free of
 HIDDEN = 4  # pixels around a blemish whose flow it may have spoilt
 MARGIN = 16
@@ -28,42 +24,6 @@ LOST = 0.2  # share of a frame beyond which its neighbors do not explain it
 CROWDED = 0.1  # share of the 65 x 65 pixels around a blemish, itself apart, beyond which they do not explain these
 PROOF = 4.0  # times how far apart the neighbors are that a blemish must stand out
 SEARCH = 24  # pixels around a blemish within which a neighbor must not show the like of it
-
-
-@dataclass(frozen=True)
-class Found:
-    """One blemish in one frame: its box, and in it the pixels it hides.
-
-    Attributes:
-        box: top, left, bottom, right, half-open.
-        mask: bool, of the box's size.
-        polarity: brighter or darker than the picture.
-        contrast: how far it stands out at most, in sigmas.
-        proof: how many times further it stands out than the neighbors are apart, less where one shows the like of it.
-    """
-
-    box: Box
-    mask: Mask
-    polarity: Polarity
-    contrast: float
-    proof: float
-
-    @property
-    def area(self) -> int:
-        """Pixels it hides."""
-        return int(self.mask.sum())
-
-    @property
-    def center(self) -> tuple[float, float]:
-        """Middle of the box, y then x."""
-        return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
-
-
-def gray_sigma(model: GrainModel, gray: Floats) -> Floats:
-    """Standard deviation of grain in the mean of the channels, at each pixel, never below the scan's own steps."""
-    curve = np.sqrt(np.einsum("ik,jk,ij->k", model.sigma, model.sigma, model.correlation) / 9)
-    calm = cv2.blur(gray, (5, 5))
-    return np.asarray(np.maximum(np.interp(calm, model.levels, curve), FLOOR), np.float32)
 
 
 def blemishes(

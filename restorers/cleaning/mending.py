@@ -4,137 +4,20 @@ The flow under a blemish is filled in from around it, neighbors are brought alon
 surroundings, and one of them lends its pixels as they are: a mean of several would be a patch without grain.
 """
 
-from collections.abc import Mapping, Sequence
-
 import cv2
 import numpy as np
 import torch
 
-from restorers.cleaning.blemishes import HIDDEN, MARGIN, Found, gray_sigma, scatter
-from restorers.cleaning.neighbors import Box, Mask, Neighbor, around, beyond, fetched, fitted, grown
-from restorers.cleaning.scratches import Lines, Scratch, lines, segments
-from restorers.clip import Clip
-from restorers.detail.grain import Floats, GrainModel, laid
-from restorers.geometry.motion import Flow, Picture, consistency, flow, luma_for_flow
+from restorers.cleaning.blemishes import HIDDEN, MARGIN, scatter
+from restorers.cleaning.found import Found
+from restorers.cleaning.neighbors import Box, Mask, around, beyond, fetched, fitted, grown
+from restorers.cleaning.shelf import Shelf, gray_sigma
+from restorers.detail.grain import Floats, laid
 from restorers.restorer import Bench
 
 FITTING = 1.8  # times what grain and slight misregistration explain: how far a donor may be off
 DIFFERENCE = 1.128  # mean absolute difference of two grains of sigma 1
-REACH = 3  # frames to each side that are looked at
-REPEATED = 0.6  # sigmas of grain by which two frames of the same exposure differ at most, on average; two of grain, 1.1
-STRANGE = 6.0  # sigmas that no 5 x 5 pixels of it differ by
 ROUNDING = 10_000  # OpenCV's fast marching rounds even floats to whole numbers
-
-
-class Shelf:
-    """A window of frames with what is computed of each of them once: gray densities, small pictures, flows."""
-
-    def __init__(self, clip: Clip, model: GrainModel, dirt: Mapping[int, list[Found]] | None = None) -> None:
-        self.clip, self.model, self._dirt = clip, model, dirt or {}
-        self._dirty: dict[int, Floats] = {}
-        self._grays: dict[int, Floats] = {}
-        self._sigmas: dict[int, Floats] = {}
-        self._repeats: dict[tuple[int, int], bool] = {}
-        self._pictures: dict[int, Picture] = {}
-        self._flows: dict[tuple[int, int], Flow] = {}
-        self._neighbors: dict[tuple[int, int], Neighbor] = {}
-
-    def part(self, number: int, box: Box) -> Floats:
-        """A box of a frame, `(h, w, 3)`, density."""
-        top, left, bottom, right = box
-        return np.ascontiguousarray(self.clip[number][:, top:bottom, left:right].permute(1, 2, 0).cpu().numpy())
-
-    def gray(self, number: int) -> Floats:
-        """Mean density of its channels, `(H, W)`."""
-        if number not in self._grays:
-            self._grays[number] = np.ascontiguousarray(self.clip[number].mean(0).cpu().numpy())
-        return self._grays[number]
-
-    def neighbor(self, number: int, distance: int) -> Neighbor:
-        """The frame so many frames later (earlier, if negative), as seen from a frame."""
-        key = (number, distance)
-        if key not in self._neighbors:
-            there = self.flow(number, distance)
-            astray = consistency(there, self.flow(number + distance, -distance))
-            self._neighbors[key] = Neighbor(self.gray(number + distance), there, astray)
-        return self._neighbors[key]
-
-    def flow(self, number: int, distance: int) -> Flow:
-        """Flow from a frame to the one so many frames later."""
-        key = (number, distance)
-        if key not in self._flows:
-            self._flows[key] = flow(self._picture(number), self._picture(number + distance))
-        return self._flows[key]
-
-    def sides(self, number: int) -> tuple[int, int] | None:
-        """Distances to the two frames a frame is compared with; none in a shot too short for it."""
-        before, after = self._others(number, -1), self._others(number, 1)
-        if before and after:
-            return before[0], after[0]
-        alone = before or after
-        return (alone[0], alone[1]) if len(alone) == 2 else None
-
-    def donors(self, number: int) -> list[int]:
-        """Distances to the frames that may lend pixels to a frame, the nearest first."""
-        return sorted(self._others(number, -1) + self._others(number, 1), key=lambda d: (abs(d), d))
-
-    def repeats(self, one: int, two: int) -> bool:
-        """Whether two frames are the same exposure: they differ by less than grain everywhere.
-
-        A transfer to video shows frames twice to make up its speed; such a frame has its dust on it twice.
-        """
-        key = (min(one, two), max(one, two))
-        if key not in self._repeats:
-            apart = np.abs(self.gray(one) - self.gray(two)) / self.sigma(one)
-            same = float(apart.mean()) < REPEATED and float(cv2.blur(apart, (5, 5)).max()) < STRANGE
-            self._repeats[key] = same
-        return self._repeats[key]
-
-    def sigma(self, number: int) -> Floats:
-        """Sigma of the grain in a frame's gray densities, `(H, W)`."""
-        if number not in self._sigmas:
-            self._sigmas[number] = gray_sigma(self.model, self.gray(number))
-        return self._sigmas[number]
-
-    def dirty(self, number: int) -> Floats:
-        """Where dirt is known to lie on a frame, `(H, W)`: 1 there, else 0."""
-        if number not in self._dirty:
-            there = np.zeros(self.clip.size, np.float32)
-            for found in self._dirt.get(number, []):
-                top, left, bottom, right = found.box
-                there[top:bottom, left:right][found.mask] = 1
-            self._dirty[number] = there
-        return self._dirty[number]
-
-    def _others(self, number: int, step: int) -> list[int]:
-        """Distances to the two nearest other exposures on one side; to plain neighbors where all seem the same."""
-        distances = [d for d in range(step, (REACH + 1) * step, step) if number + d in self.clip.numbers]
-        other, shown = [], number
-        for distance in distances:
-            if not self.repeats(shown, number + distance):
-                other.append(distance)
-                shown = number + distance
-        return (other or distances)[:2]
-
-    def lines(self, number: int) -> Lines:
-        """What a frame shows of vertical lines."""
-        gray = self.gray(number)
-        width = gray.shape[1]
-        drift = np.zeros(width, np.float32)
-        if number + 1 in self.clip.numbers:
-            across = np.median(self.flow(number, 1)[..., 0], 0)
-            positions = (np.arange(width) + 0.5) * len(across) / width - 0.5
-            drift = np.interp(positions, np.arange(len(across)), across).astype(np.float32) * width / len(across)
-        return lines(gray, self.sigma(number), drift)
-
-    def scratches(self, number: int, scratched: Sequence[Scratch]) -> list[Found]:
-        """The scratches of a frame, in segments."""
-        return segments(self.gray(number), self.sigma(number), scratched)
-
-    def _picture(self, number: int) -> Picture:
-        if number not in self._pictures:
-            self._pictures[number] = luma_for_flow(self.clip[number])
-        return self._pictures[number]
 
 
 def borrowed(shelf: Shelf, number: int, found: Found, *, lasting: bool) -> tuple[Floats, int] | None:

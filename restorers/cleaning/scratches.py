@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restorers.cleaning.blemishes import Found, Polarity
+from restorers.cleaning.found import Found, Polarity
 from restorers.cleaning.neighbors import Mask
+from restorers.cleaning.shelf import Shelf
 from restorers.detail.grain import Floats
 
 FLANK = 5  # columns from a line to the sides it is compared with
@@ -53,12 +54,13 @@ class Scratch:
     contrast: float
 
 
-def lines(gray: Floats, sigma: Floats, drift: Floats) -> Lines:
-    """Vertical lines of a frame: mean density `(H, W)`, sigma of its grain `(H, W)`, drift `(W,)`."""
+def lines(shelf: Shelf, number: int) -> Lines:
+    """What a frame shows of vertical lines."""
+    gray, sigma = shelf.gray(number), shelf.sigma(number)
     excess, rows = _standing_out(gray, sigma)
     coverage = rows.mean(1, dtype=np.float32)
     contrast = (excess / sigma * rows).sum(1) / np.maximum(rows.sum(1), 1)
-    return Lines(coverage, contrast.astype(np.float32), drift)
+    return Lines(coverage, contrast.astype(np.float32), _drift(shelf, number))
 
 
 def scratches(frames: Mapping[int, Lines]) -> dict[int, list[Scratch]]:
@@ -79,12 +81,22 @@ def scratches(frames: Mapping[int, Lines]) -> dict[int, list[Scratch]]:
     return found
 
 
-def segments(gray: Floats, sigma: Floats, scratched: Sequence[Scratch]) -> list[Found]:
-    """The scratches of a frame in segments of 96 rows: mean density `(H, W)`, sigma of its grain `(H, W)`."""
+def segments(shelf: Shelf, number: int, scratched: Sequence[Scratch]) -> list[Found]:
+    """The scratches of a frame in segments of 96 rows."""
     if not scratched:
         return []
-    rows = _standing_out(gray, sigma)[1]
+    rows = _standing_out(shelf.gray(number), shelf.sigma(number))[1]
     return [found for scratch in scratched for found in _segments(rows[POLARITIES.index(scratch.polarity)], scratch)]
+
+
+def _drift(shelf: Shelf, number: int) -> Floats:
+    """How far the picture moves to the right until the next frame, at each column, `(W,)`."""
+    width = shelf.gray(number).shape[1]
+    if number + 1 not in shelf.clip.numbers:
+        return np.zeros(width, np.float32)
+    across = np.median(shelf.flow(number, 1)[..., 0], 0)
+    positions = (np.arange(width) + 0.5) * len(across) / width - 0.5
+    return np.asarray(np.interp(positions, np.arange(len(across)), across) * width / len(across), np.float32)
 
 
 def _standing_out(gray: Floats, sigma: Floats) -> tuple[Floats, Mask]:

@@ -8,8 +8,8 @@ from importlib.metadata import version
 import torch
 
 from manifests.reel import Reel
+from restorers.cleaning.mends import Blemish, Mending
 from restorers.deflicker import Evening
-from restorers.repair import Blemish, Mending
 from restorers.restorer import Restorer
 from restorers.steadiness.steadying import Steadying
 from tasks.cost import bill

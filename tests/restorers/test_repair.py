@@ -10,12 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from restorers.cleaning.blemishes import Found
-from restorers.cleaning.mending import Shelf, borrowed
+from restorers.cleaning.found import Found
+from restorers.cleaning.mending import borrowed
+from restorers.cleaning.mends import Mending, Region
+from restorers.cleaning.shelf import Shelf
 from restorers.clip import Clip, Origin
 from restorers.detail import granularity
 from restorers.render import Footage
-from restorers.repair import Mending, Region, Repair
+from restorers.repair import Repair
 from restorers.restorer import Bench
 from tests.restorers.footage import clip_of, footage_of
 from tests.restorers.scenes import scene

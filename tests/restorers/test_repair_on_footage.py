@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from restorers.cleaning.mends import Mending
 from restorers.colorspace import Space
 from restorers.render import Footage, Span
-from restorers.repair import Mending, Repair
+from restorers.repair import Repair
 from restorers.restorer import Bench
 from tests.restorers.footage import ArraySource
 from tests.restorers.scenes import scene

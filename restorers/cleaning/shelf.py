@@ -1,0 +1,120 @@
+"""A window of frames with what is computed of each of them once."""
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+
+from restorers.cleaning.found import Found
+from restorers.cleaning.neighbors import Box, Neighbor
+from restorers.clip import Clip
+from restorers.detail.grain import Floats, GrainModel
+from restorers.geometry.motion import Flow, Picture, consistency, flow, luma_for_flow
+
+FLOOR = 0.008  # density: about one 8-bit step of video at mid gray
+REACH = 3  # frames to each side that are looked at
+REPEATED = 0.6  # sigmas of grain by which two frames of the same exposure differ at most, on average; two of grain, 1.1
+STRANGE = 6.0  # sigmas that no 5 x 5 pixels of it differ by
+
+
+class Shelf:
+    """A window of frames with what is computed of each of them once: gray densities, small pictures, flows."""
+
+    def __init__(self, clip: Clip, model: GrainModel, dirt: Mapping[int, list[Found]] | None = None) -> None:
+        self.clip, self.model, self._dirt = clip, model, dirt or {}
+        self._dirty: dict[int, Floats] = {}
+        self._grays: dict[int, Floats] = {}
+        self._sigmas: dict[int, Floats] = {}
+        self._repeats: dict[tuple[int, int], bool] = {}
+        self._pictures: dict[int, Picture] = {}
+        self._flows: dict[tuple[int, int], Flow] = {}
+        self._neighbors: dict[tuple[int, int], Neighbor] = {}
+
+    def part(self, number: int, box: Box) -> Floats:
+        """A box of a frame, `(h, w, 3)`, density."""
+        top, left, bottom, right = box
+        return np.ascontiguousarray(self.clip[number][:, top:bottom, left:right].permute(1, 2, 0).cpu().numpy())
+
+    def gray(self, number: int) -> Floats:
+        """Mean density of its channels, `(H, W)`."""
+        if number not in self._grays:
+            self._grays[number] = np.ascontiguousarray(self.clip[number].mean(0).cpu().numpy())
+        return self._grays[number]
+
+    def neighbor(self, number: int, distance: int) -> Neighbor:
+        """The frame so many frames later (earlier, if negative), as seen from a frame."""
+        key = (number, distance)
+        if key not in self._neighbors:
+            there = self.flow(number, distance)
+            astray = consistency(there, self.flow(number + distance, -distance))
+            self._neighbors[key] = Neighbor(self.gray(number + distance), there, astray)
+        return self._neighbors[key]
+
+    def flow(self, number: int, distance: int) -> Flow:
+        """Flow from a frame to the one so many frames later."""
+        key = (number, distance)
+        if key not in self._flows:
+            self._flows[key] = flow(self._picture(number), self._picture(number + distance))
+        return self._flows[key]
+
+    def sides(self, number: int) -> tuple[int, int] | None:
+        """Distances to the two frames a frame is compared with; none in a shot too short for it."""
+        before, after = self._others(number, -1), self._others(number, 1)
+        if before and after:
+            return before[0], after[0]
+        alone = before or after
+        return (alone[0], alone[1]) if len(alone) == 2 else None
+
+    def donors(self, number: int) -> list[int]:
+        """Distances to the frames that may lend pixels to a frame, the nearest first."""
+        return sorted(self._others(number, -1) + self._others(number, 1), key=lambda d: (abs(d), d))
+
+    def repeats(self, one: int, two: int) -> bool:
+        """Whether two frames are the same exposure: they differ by less than grain everywhere.
+
+        A transfer to video shows frames twice to make up its speed; such a frame has its dust on it twice.
+        """
+        key = (min(one, two), max(one, two))
+        if key not in self._repeats:
+            apart = np.abs(self.gray(one) - self.gray(two)) / self.sigma(one)
+            same = float(apart.mean()) < REPEATED and float(cv2.blur(apart, (5, 5)).max()) < STRANGE
+            self._repeats[key] = same
+        return self._repeats[key]
+
+    def sigma(self, number: int) -> Floats:
+        """Sigma of the grain in a frame's gray densities, `(H, W)`."""
+        if number not in self._sigmas:
+            self._sigmas[number] = gray_sigma(self.model, self.gray(number))
+        return self._sigmas[number]
+
+    def dirty(self, number: int) -> Floats:
+        """Where dirt is known to lie on a frame, `(H, W)`: 1 there, else 0."""
+        if number not in self._dirty:
+            there = np.zeros(self.clip.size, np.float32)
+            for found in self._dirt.get(number, []):
+                top, left, bottom, right = found.box
+                there[top:bottom, left:right][found.mask] = 1
+            self._dirty[number] = there
+        return self._dirty[number]
+
+    def _others(self, number: int, step: int) -> list[int]:
+        """Distances to the two nearest other exposures on one side; to plain neighbors where all seem the same."""
+        distances = [d for d in range(step, (REACH + 1) * step, step) if number + d in self.clip.numbers]
+        other, shown = [], number
+        for distance in distances:
+            if not self.repeats(shown, number + distance):
+                other.append(distance)
+                shown = number + distance
+        return (other or distances)[:2]
+
+    def _picture(self, number: int) -> Picture:
+        if number not in self._pictures:
+            self._pictures[number] = luma_for_flow(self.clip[number])
+        return self._pictures[number]
+
+
+def gray_sigma(model: GrainModel, gray: Floats) -> Floats:
+    """Standard deviation of grain in the mean of the channels, at each pixel, never below the scan's own steps."""
+    curve = np.sqrt(np.einsum("ik,jk,ij->k", model.sigma, model.sigma, model.correlation) / 9)
+    calm = cv2.blur(gray, (5, 5))
+    return np.asarray(np.maximum(np.interp(calm, model.levels, curve), FLOOR), np.float32)
