@@ -8,7 +8,7 @@ Rather too little than too much: the finders (see `blemishes`, `scratches`) leav
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -17,13 +17,12 @@ from pydantic import Field
 
 from restorers.cleaning.blemishes import blemishes, flies
 from restorers.cleaning.found import Found
-from restorers.cleaning.mending import borrowed, interpolated
-from restorers.cleaning.mends import Blemish, Mending, Region
+from restorers.cleaning.mending import mended
+from restorers.cleaning.mends import Mend, Mending, Region
 from restorers.cleaning.neighbors import Box
 from restorers.cleaning.scratches import Lines, lines, scratches, segments
 from restorers.cleaning.shelf import REACH, Shelf
 from restorers.detail import granularity
-from restorers.detail.grain import Floats
 from restorers.render import Footage
 from restorers.restorer import Bench, Remedy, Restorer
 
@@ -48,7 +47,7 @@ class Repair(Restorer):
     protect: tuple[Region, ...] = Field((), description="parts of frames to leave alone")
 
     remedy: ClassVar[type[Remedy]] = Mending
-    revision: ClassVar[int] = 4
+    revision: ClassVar[int] = 5
 
     def examine(self, footage: Footage, bench: Bench) -> Mending:
         """The blemishes of one shot; a shot of fewer than three frames shows none, as nothing can be compared."""
@@ -58,14 +57,18 @@ class Repair(Restorer):
             self._look(Shelf(clip, model), numbers, bench, seen)
         flying = _flying(seen.found, seen.exposures)
         scratched = scratches(seen.lines)
-        mends: list[_Mend] = []
+        mends: list[Mend] = []
         for numbers, clip in footage.windows(halo=REACH):
             shelf = Shelf(clip, model, seen.found)
-            suspects = [_Suspect(n, "dust", f, flies=(n, f.box) in flying) for n in numbers for f in seen.found[n]]
-            suspects += [_Suspect(n, "scratch", f) for n in numbers for f in segments(shelf, n, scratched.get(n, ()))]
+            suspects = [
+                Mend(n, f, reason="moves" if (n, f.box) in flying else "") for n in numbers for f in seen.found[n]
+            ]
+            suspects += [Mend(n, f) for n in numbers for f in segments(shelf, n, scratched.get(n, ()))]
             mends += bench.map(partial(self._mend, shelf, bench), suspects)
             del shelf  # or the next window would be opened beside it
-        return self._remedy(footage, mends)
+        ids = {mend.id for mend in mends}
+        unmet = tuple(i for i in self.reject if i not in ids and any(_frame(i) in span for span in footage.spans))
+        return Mending.of(mends, footage.size, frames=len(footage), unmet=unmet)
 
     def _look(self, shelf: Shelf, numbers: range, bench: Bench, seen: "_Seen") -> None:
         """Add what the new frames of a window show."""
@@ -89,42 +92,14 @@ class Repair(Restorer):
         surely, small = self.sensitivity * ONE_SIDED, min(self.max_area, SMALL)
         return blemishes(gray, neighbors, sigma, sensitivity=surely, max_area=small)
 
-    def _mend(self, shelf: Shelf, bench: Bench, suspect: "_Suspect") -> "_Mend":
-        found, number = suspect.found, suspect.frame
+    def _mend(self, shelf: Shelf, bench: Bench, suspect: Mend) -> Mend:
         if suspect.id in self.reject:
-            return _Mend(suspect, reason="rejected")
-        if any(region.meets(number, found.box) for region in self.protect):
-            return _Mend(suspect, reason="protected")
-        if suspect.flies:
-            return _Mend(suspect, reason="moves")
-        loan = borrowed(shelf, number, found, lasting=suspect.kind == "scratch")
-        if loan is not None:
-            return _Mend(suspect, *loan)
-        if self.spatial:
-            return _Mend(suspect, interpolated(shelf, number, found, bench), 0)
-        return _Mend(suspect, reason="nothing fits")
-
-    def _remedy(self, footage: Footage, mends: list["_Mend"]) -> Mending:
-        height, width = footage.size
-        records, places, values, start = [], [np.zeros(0, np.int32)], [np.zeros((0, 3), np.float32)], 0
-        for mend in sorted(mends, key=lambda m: (m.suspect.frame, m.suspect.found.box, m.suspect.id)):
-            records.append(mend.record(start))
-            if mend.values is not None:
-                top, left, _, _ = mend.suspect.found.box
-                y, x = np.nonzero(mend.suspect.found.mask)
-                places.append(((y + top) * width + x + left).astype(np.int32))
-                values.append(mend.values)
-                start += len(mend.values)
-        ids = {m.suspect.id for m in mends}
-        unmet = tuple(i for i in self.reject if i not in ids and any(_frame(i) in span for span in footage.spans))
-        return Mending(
-            size=(height, width),
-            frames=len(footage),
-            blemishes=tuple(records),
-            places=np.concatenate(places),
-            values=np.concatenate(values),
-            unmet=unmet,
-        )
+            return replace(suspect, reason="rejected")
+        if any(region.meets(suspect.frame, suspect.found.box) for region in self.protect):
+            return replace(suspect, reason="protected")
+        if suspect.reason:
+            return suspect
+        return mended(shelf, suspect.frame, suspect.found, bench, spatial=self.spatial)
 
 
 @dataclass(frozen=True)
@@ -134,44 +109,6 @@ class _Seen:
     found: dict[int, list[Found]]
     exposures: list[list[int]]
     lines: dict[int, Lines]
-
-
-@dataclass(frozen=True)
-class _Suspect:
-    frame: int
-    kind: Literal["dust", "scratch"]
-    found: Found
-    flies: bool = False
-
-    @property
-    def id(self) -> str:
-        return f"{self.kind}-{self.frame}-{self.found.box[0]}-{self.found.box[1]}-{self.found.polarity}"
-
-
-@dataclass(frozen=True)
-class _Mend:
-    suspect: _Suspect
-    values: Floats | None = None
-    donor: int = 0
-    reason: Literal["", "rejected", "protected", "moves", "nothing fits"] = ""
-
-    def record(self, start: int) -> Blemish:
-        found = self.suspect.found
-        action: Literal["borrowed", "interpolated", "left"] = "borrowed" if self.donor else "interpolated"
-        return Blemish(
-            id=self.suspect.id,
-            kind=self.suspect.kind,
-            frame=self.suspect.frame,
-            box=found.box,
-            polarity=found.polarity,
-            contrast=round(found.contrast, 2),
-            confidence=round(1 - 2 / (2 + found.proof), 3),
-            action="left" if self.values is None else action,
-            reason=self.reason,
-            donor=self.donor,
-            start=start,
-            area=0 if self.values is None else found.area,
-        )
 
 
 def _flying(found: Mapping[int, list[Found]], exposures: list[list[int]]) -> set[tuple[int, Box]]:

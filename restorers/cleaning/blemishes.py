@@ -66,7 +66,7 @@ def blemishes(
             judged = _judged(gray, sides, sigma, box, sign=sign, sensitivity=sensitivity, max_area=max_area)
             if judged is not None:
                 mask, where, contrast, proof = judged
-                found.append(Found(where, mask, polarity, contrast, proof))
+                found.append(Found(where, mask, polarity, contrast, 1 - 2 / (2 + proof)))
     return sorted(found, key=lambda f: (f.box, f.polarity))
 
 

@@ -6,6 +6,9 @@ from typing import Literal
 from restorers.cleaning.neighbors import Box, Mask
 
 Polarity = Literal["bright", "dark"]
+Kind = Literal["dust", "dirt", "hair", "blotch", "stain", "scratch", "splice", "tear", "marked"]
+"""Dust is small and on one frame, dirt larger, a hair long and thin, a blotch large; a stain is faint and see-through.
+Scratches run along the film through many frames; splices and tears cross it. `marked` was pointed out by a person."""
 
 
 @dataclass(frozen=True)
@@ -16,15 +19,19 @@ class Found:
         box: top, left, bottom, right, half-open.
         mask: bool, of the box's size.
         polarity: brighter or darker than the picture.
-        contrast: how far it stands out at most, in sigmas.
-        proof: how many times further it stands out than the neighbors are apart, less where one shows the like of it.
+        contrast: how far it stands out at most, in sigmas of grain.
+        confidence: 0 to 1, how likely it is a blemish.
+        kind: its class.
+        track: name of what it is a part of where that is on many frames, as a scratch is; else empty.
     """
 
     box: Box
     mask: Mask
     polarity: Polarity
     contrast: float
-    proof: float
+    confidence: float
+    kind: Kind = "dust"
+    track: str = ""
 
     @property
     def area(self) -> int:

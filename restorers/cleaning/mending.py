@@ -10,14 +10,27 @@ import torch
 
 from restorers.cleaning.blemishes import HIDDEN, MARGIN, scatter
 from restorers.cleaning.found import Found
+from restorers.cleaning.mends import Mend
 from restorers.cleaning.neighbors import Box, Mask, around, beyond, fetched, fitted, grown
 from restorers.cleaning.shelf import Shelf, gray_sigma
+from restorers.clip import Origin
 from restorers.detail.grain import Floats, laid
 from restorers.restorer import Bench
 
 FITTING = 1.8  # times what grain and slight misregistration explain: how far a donor may be off
 DIFFERENCE = 1.128  # mean absolute difference of two grains of sigma 1
 ROUNDING = 10_000  # OpenCV's fast marching rounds even floats to whole numbers
+
+
+def mended(shelf: Shelf, number: int, found: Found, bench: Bench, *, spatial: bool) -> Mend:
+    """What is done about a blemish: pixels from the neighbor that fits best, or from its rim where that is allowed."""
+    loan = borrowed(shelf, number, found, lasting=found.kind == "scratch")
+    if loan is not None:
+        return Mend(number, found, loan[0], np.full(found.area, Origin.borrowed(loan[1]), np.uint8))
+    if not spatial:
+        return Mend(number, found, reason="nothing fits")
+    values = interpolated(shelf, number, found, bench)
+    return Mend(number, found, values, np.full(found.area, Origin.INTERPOLATED, np.uint8))
 
 
 def borrowed(shelf: Shelf, number: int, found: Found, *, lasting: bool) -> tuple[Floats, int] | None:

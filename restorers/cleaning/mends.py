@@ -1,16 +1,24 @@
 """The layer that repair leaves: what was found, what was done about it, and the pixels that replace it."""
 
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from restorers.cleaning.found import Found, Kind, Polarity
 from restorers.cleaning.neighbors import Box
 from restorers.clip import Clip, Origin
+from restorers.detail.grain import Floats
 from restorers.restorer import Array, Bench, Remedy
+
+Action = Literal["borrowed", "corrected", "interpolated", "generated", "left"]
+Reason = Literal["", "rejected", "protected", "moves", "nothing fits"]
 
 
 class Region(BaseModel):
@@ -39,17 +47,76 @@ class Blemish(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(description="class, frame, top, left: the same whenever the same blemish is found")
-    kind: Literal["dust", "scratch"]
+    kind: Kind
     frame: int
     box: Box = Field(description="top, left, bottom, right, half-open")
-    polarity: Literal["bright", "dark"]
+    polarity: Polarity
     contrast: float = Field(description="how far it stands out at most, in sigmas of the grain")
-    confidence: float = Field(description="0 to 1: how much further it stands out than its neighbors differ")
-    action: Literal["borrowed", "interpolated", "left"]
-    reason: Literal["", "rejected", "protected", "moves", "nothing fits"] = Field("", description="why it was left")
-    donor: int = Field(0, description="frames from here to the one it was borrowed from")
-    start: int = Field(0, description="where its pixels begin in `places` and `values`")
+    confidence: float = Field(description="0 to 1: how likely it is a blemish")
+    action: Action
+    reason: Reason = Field("", description="why it was left")
+    donors: tuple[int, ...] = Field((), description="frames from here to those it was borrowed from, most used first")
+    start: int = Field(0, description="where its pixels begin in `places`, `values` and `marks`")
     area: int = Field(0, description="pixels replaced")
+
+
+@dataclass(frozen=True)
+class Mend:
+    """What was done about something found on a frame.
+
+    Attributes:
+        frame: reel number.
+        found: what.
+        values: density that replaces its pixels, row by row, `(area, 3)`; none where it is left.
+        marks: uint8 `(area,)`, the `Origin` of each.
+        reason: why it is left.
+    """
+
+    frame: int
+    found: Found
+    values: Floats | None = None
+    marks: NDArray[np.uint8] | None = None
+    reason: Reason = ""
+
+    @property
+    def id(self) -> str:
+        """Class, frame, top, left and polarity."""
+        return f"{self.found.kind}-{self.frame}-{self.found.box[0]}-{self.found.box[1]}-{self.found.polarity}"
+
+    @property
+    def action(self) -> Action:
+        """What was done about most of its pixels."""
+        if self.marks is None:
+            return "left"
+        most = int(np.bincount(self.marks).argmax())
+        if most >= Origin.GENERATED:
+            return "generated"
+        return "interpolated" if most == Origin.INTERPOLATED else "corrected" if most == Origin.TONED else "borrowed"
+
+    @property
+    def donors(self) -> tuple[int, ...]:
+        """Distances to the frames it was borrowed from, most used first."""
+        if self.marks is None:
+            return ()
+        lent = Counter(int(m) - Origin.BORROWED for m in self.marks if abs(int(m) - Origin.BORROWED) <= 31)
+        return tuple(distance for distance, _ in sorted(lent.items(), key=lambda item: (-item[1], item[0])))
+
+    def record(self, start: int) -> Blemish:
+        """What is kept of it beside its pixels, which begin at `start`."""
+        return Blemish(
+            id=self.id,
+            kind=self.found.kind,
+            frame=self.frame,
+            box=self.found.box,
+            polarity=self.found.polarity,
+            contrast=round(self.found.contrast, 2),
+            confidence=round(self.found.confidence, 3),
+            action=self.action,
+            reason=self.reason,
+            donors=self.donors,
+            start=start,
+            area=0 if self.values is None else self.found.area,
+        )
 
 
 class Mending(Remedy):
@@ -60,6 +127,7 @@ class Mending(Remedy):
         blemishes: in order of frame and place.
         places: int32 `(P,)`, row * width + column of each replaced pixel, blemish after blemish.
         values: `(P, 3)`, density.
+        marks: uint8 `(P,)`, the `Origin` of each.
         unmet: rejected ids of this shot's frames under which nothing was found.
         frames: how many were looked at.
     """
@@ -69,7 +137,31 @@ class Mending(Remedy):
     blemishes: tuple[Blemish, ...]
     places: Array
     values: Array
+    marks: Array
     unmet: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, mends: Iterable[Mend], size: tuple[int, int], *, frames: int, unmet: tuple[str, ...] = ()) -> Self:
+        """The layer of the mends of a shot of so many frames."""
+        records, start = [], 0
+        places, values, marks = [np.zeros(0, np.int32)], [np.zeros((0, 3), np.float32)], [np.zeros(0, np.uint8)]
+        for mend in sorted(mends, key=lambda m: (m.frame, m.found.box, m.id)):
+            records.append(mend.record(start))
+            if mend.values is not None and mend.marks is not None:
+                y, x = np.nonzero(mend.found.mask)
+                places.append(((y + mend.found.box[0]) * size[1] + x + mend.found.box[1]).astype(np.int32))
+                values.append(mend.values)
+                marks.append(mend.marks)
+                start += len(mend.values)
+        return cls(
+            size=size,
+            frames=frames,
+            blemishes=tuple(records),
+            places=np.concatenate(places),
+            values=np.concatenate(values),
+            marks=np.concatenate(marks),
+            unmet=unmet,
+        )
 
     def apply(self, clip: Clip, bench: Bench) -> Clip:
         """The clip with its blemishes mended; every other pixel is the same number."""
@@ -81,9 +173,8 @@ class Mending(Remedy):
             cut = slice(blemish.start, blemish.start + blemish.area)
             places = torch.from_numpy(self.places[cut].astype(np.int64)).to(frames.device)
             values = bench.tensor(self.values[cut])
-            mark = Origin.INTERPOLATED if blemish.action == "interpolated" else Origin.borrowed(blemish.donor)
             frames[number - clip.first].flatten(1)[:, places] = values.T
-            marks[number - clip.first].flatten()[places] = int(mark)
+            marks[number - clip.first].flatten()[places] = torch.from_numpy(self.marks[cut]).to(marks.device)
         return clip.marked(frames, marks)
 
     def summary(self) -> str:

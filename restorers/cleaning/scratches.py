@@ -154,5 +154,6 @@ def _segments(rows: Mask, scratch: Scratch) -> list[Found]:
         mask: Mask = np.repeat(present[top : top + SEGMENT], last - first, axis=1)
         if mask.any():
             box = (top, first, top + len(mask), last)
-            found.append(Found(box, mask, scratch.polarity, scratch.contrast, float(mask.mean())))
+            confidence = float(mask.mean())
+            found.append(Found(box, mask, scratch.polarity, scratch.contrast, confidence, "scratch"))
     return found

@@ -140,6 +140,6 @@ def _row(blemish: Blemish, shot: Shot) -> BlemishRow:
         box=blemish.box,
         action=blemish.action,
         reason=blemish.reason,
-        donor=blemish.donor,
+        donor=blemish.donors[0] if blemish.donors else 0,
         area=blemish.area,
     )

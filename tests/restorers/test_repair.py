@@ -101,7 +101,7 @@ def test_a_donor_with_dirt_of_its_own_lends_nothing() -> None:
     dirty = film("static").clone()
     dirty[3, :, 60:65, 80:85] = 1.8
     dirty[[2, 4, 5], :, 60:65, 80:85] = 0.1
-    speck = Found((60, 80, 65, 85), np.ones((5, 5), bool), "dark", contrast=30, proof=20)
+    speck = Found((60, 80, 65, 85), np.ones((5, 5), bool), "dark", contrast=30, confidence=0.9)
     model = granularity.measured(footage_of(film("static")))
     loan = borrowed(Shelf(clip_of(dirty), model, {2: [speck], 4: [speck], 5: [speck]}), 3, speck, lasting=False)
     assert loan is not None
@@ -230,7 +230,7 @@ def test_marks_name_the_donor() -> None:
     blemish = next(b for b in remedy.blemishes if b.action == "borrowed")
     places = torch.from_numpy(remedy.places[blemish.start : blemish.start + blemish.area]).long()
     marks = mended.origin[blemish.frame].flatten()[places]
-    assert (marks == Origin.borrowed(blemish.donor)).all()
+    assert (marks == Origin.borrowed(blemish.donors[0])).all()
 
 
 @pytest.mark.parametrize("length", [1, 2])
