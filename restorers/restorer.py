@@ -167,6 +167,11 @@ class Restorer(BaseModel, ABC):
     dense: ClassVar[bool] = False
     """Whether its remedy is costly to apply and leaves tone alone: grading looks beneath it."""
 
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Names of the networks it works with, as set; the digests of their weights are part of its recipes."""
+        return ()
+
     @abstractmethod
     def examine(self, footage: "Footage", bench: "Bench") -> Remedy:
         """The remedy for one shot, or for the whole reel where `scope` says so.
@@ -185,6 +190,7 @@ class Bench:
     seed: int = 0
     workers: int = 1
     weights: Callable[[str], Path] | None = None
+    """Where the weights of a network lie, by its name; those that come with the package when not given."""
 
     def tensor(self, values: object) -> Tensor:
         """Values as a float32 tensor on the bench's device."""

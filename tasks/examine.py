@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from prefect import runtime
 
+from restorers.networks.weights import card
 from restorers.restorer import Restorer, Scope
 from tasks.checkpoint import Done, Piece, checkpointed, lab_task, state
 from tasks.footage import at_rest, footage, remedy
@@ -63,7 +64,8 @@ def examined(shots: tuple[Shot, ...], restorer: Restorer, lab: Lab) -> tuple[Lay
 
 
 def examination(shots: tuple[Shot, ...], restorer: Restorer, lab: Lab) -> dict[str, object]:
-    """The recipe of an examination: what it looks at, with which settings, by which revision, on what device."""
+    """The recipe of an examination: what it looks at, with which settings and weights, which revision, what device."""
+    weights = {name: card(name, lab.bench).sha256 for name in restorer.networks}
     return {
         "stage": "examine",
         "kind": restorer.kind,
@@ -72,4 +74,5 @@ def examination(shots: tuple[Shot, ...], restorer: Restorer, lab: Lab) -> dict[s
         "shots": [shot.recipe() for shot in shots],
         "device": lab.device.split(":")[0],
         "seed": lab.seed,
+        **({"weights": weights} if weights else {}),
     }

@@ -1,0 +1,143 @@
+"""The loop every network of ours is trained by.
+
+AdamW with a cosine, gradients clipped, and the moving average of the weights kept: all that is remembered from one step
+to the next is in the checkpoint, and a batch is made from its step's number alone. So a training that was killed goes
+on, on a CPU, to the same bits.
+
+Loshchilov, Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019 (AdamW); *SGDR*, ICLR 2017 (the cosine).
+"""
+
+import io
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from restorers.networks.card import Recipe
+
+N = TypeVar("N", bound=torch.nn.Module)
+
+Batch = tuple[Tensor, ...]
+
+
+class Lesson(ABC, Generic[N]):
+    """What a network is to learn, and from what."""
+
+    @abstractmethod
+    def network(self) -> N:
+        """The network as it begins, its weights drawn from torch's own chance, which the loop seeds."""
+
+    @abstractmethod
+    def batch(self, step: int) -> Batch:
+        """What is shown at a step; the same, to the bit, whenever it is asked for."""
+
+    @abstractmethod
+    def loss(self, network: N, batch: Batch) -> Tensor:
+        """How far the network is from what the batch asks for, a scalar."""
+
+    @abstractmethod
+    def scores(self, network: N) -> dict[str, float]:
+        """How good the network is on what it was never shown; names carry the unit."""
+
+
+def trained(
+    lesson: Lesson[N],
+    recipe: Recipe,
+    *,
+    device: torch.device,
+    checkpoint: bytes | None = None,
+    every: int = 200,
+    keep: Callable[[bytes], None],
+    tell: Callable[[int, float], None],
+) -> N:
+    """The network that a lesson makes, ready to be run.
+
+    Args:
+        lesson: what it learns.
+        recipe: for how long and how fast.
+        device: where to compute.
+        checkpoint: what `keep` was given last, to go on from there; must be of the same lesson and recipe.
+        every: steps between checkpoints.
+        keep: is given a checkpoint now and then, and at the end.
+        tell: is told after each step how many are done, and the loss.
+
+    Raises:
+        ValueError: the checkpoint is of another recipe.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        network = lesson.network().to(device).train()
+        average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
+    begun = 0
+    if checkpoint is not None:
+        begun = _resumed(checkpoint, recipe, network, average, optimizer)
+    for step in range(begun, recipe.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step, recipe)
+        batch = tuple(each.to(device) for each in lesson.batch(step))
+        loss = lesson.loss(network, batch)
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
+        optimizer.step()
+        _averaged(average, network, min(recipe.average, (1 + step) / (10 + step)))
+        done = step + 1
+        if done % every == 0 or done == recipe.steps:
+            keep(_checkpoint(done, recipe, network, average, optimizer))
+        tell(done, float(loss.detach()))
+    network.load_state_dict(average)
+    return network.eval().requires_grad_(False)
+
+
+def rate(step: int, recipe: Recipe) -> float:
+    """The learning rate of a step: a short rise, then a cosine that ends at zero.
+
+    >>> round(rate(100, Recipe(steps=200, rate=1.0, warming=0)), 3)
+    0.5
+    """
+    rising = min((step + 1) / (recipe.warming + 1), 1.0)
+    return recipe.rate * rising * (1 + math.cos(math.pi * step / recipe.steps)) / 2
+
+
+def _averaged(average: dict[str, Tensor], network: torch.nn.Module, memory: float) -> None:
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            average[name].lerp_(value, 1 - memory)
+        else:
+            average[name].copy_(value)
+
+
+def _checkpoint(
+    done: int, recipe: Recipe, network: torch.nn.Module, average: dict[str, Tensor], optimizer: torch.optim.Optimizer
+) -> bytes:
+    file = io.BytesIO()
+    state = {
+        "done": done,
+        "recipe": recipe.model_dump(),
+        "network": network.state_dict(),
+        "average": average,
+        "optimizer": optimizer.state_dict(),
+    }
+    torch.save(state, file)
+    return file.getvalue()
+
+
+def _resumed(
+    checkpoint: bytes,
+    recipe: Recipe,
+    network: torch.nn.Module,
+    average: dict[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+) -> int:
+    state = torch.load(io.BytesIO(checkpoint), weights_only=True)
+    if state["recipe"] != recipe.model_dump():
+        raise ValueError(f"the checkpoint is of the recipe {state['recipe']}, not of {recipe.model_dump()}")
+    network.load_state_dict(state["network"])
+    optimizer.load_state_dict(state["optimizer"])
+    for name, value in state["average"].items():
+        average[name].copy_(value)
+    return int(state["done"])

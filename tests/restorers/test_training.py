@@ -1,0 +1,99 @@
+import pytest
+import torch
+from torch import Tensor
+
+from restorers.networks.card import Recipe
+from restorers.training.loop import Batch, Lesson, rate, trained
+
+CPU = torch.device("cpu")
+
+
+class Doubling(Lesson[torch.nn.Sequential]):
+    """A network that is to learn that its second number is twice its first."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def network(self) -> torch.nn.Sequential:
+        return torch.nn.Sequential(torch.nn.Linear(1, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+
+    def batch(self, step: int) -> Batch:
+        self.asked.append(step)
+        x = torch.rand((16, 1), generator=torch.Generator().manual_seed(step))
+        return x, 2 * x
+
+    def loss(self, network: torch.nn.Sequential, batch: Batch) -> Tensor:
+        return torch.nn.functional.mse_loss(network(batch[0]), batch[1])
+
+    def scores(self, network: torch.nn.Sequential) -> dict[str, float]:
+        return {"error": float(self.loss(network, self.batch(10**6)))}
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_lesson_is_learned() -> None:
+    losses: list[float] = []
+    lesson = Doubling()
+    network = trained(
+        lesson,
+        Recipe(steps=400, rate=1e-2, average=0.9),
+        device=CPU,
+        keep=lambda _: None,
+        tell=lambda _, loss: losses.append(loss),
+    )
+    assert losses[0] > 0.5
+    assert lesson.scores(network)["error"] < 0.01
+    assert not network.training
+
+
+def test_a_killed_training_goes_on_to_the_same_bits() -> None:
+    recipe = Recipe(steps=60, warming=5, seed=3)
+    whole = trained(Doubling(), recipe, device=CPU, every=20, keep=lambda _: None, tell=lambda *_: None)
+    kept: list[bytes] = []
+
+    def tell(done: int, _: float) -> None:
+        if done == 47:
+            raise Killed
+
+    with pytest.raises(Killed):
+        trained(Doubling(), recipe, device=CPU, every=20, keep=kept.append, tell=tell)
+    again = Doubling()
+    resumed = trained(again, recipe, device=CPU, checkpoint=kept[-1], every=20, keep=kept.append, tell=lambda *_: None)
+    assert again.asked == list(range(40, 60))
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name])
+
+
+def test_a_finished_training_is_not_begun_again() -> None:
+    recipe = Recipe(steps=5)
+    kept: list[bytes] = []
+    done = trained(Doubling(), recipe, device=CPU, keep=kept.append, tell=lambda *_: None)
+    lesson = Doubling()
+    again = trained(lesson, recipe, device=CPU, checkpoint=kept[-1], keep=kept.append, tell=lambda *_: None)
+    assert lesson.asked == []
+    assert torch.equal(done[0].weight, again[0].weight)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused() -> None:
+    kept: list[bytes] = []
+    trained(Doubling(), Recipe(steps=5), device=CPU, keep=kept.append, tell=lambda *_: None)
+    with pytest.raises(ValueError, match="of the recipe"):
+        trained(Doubling(), Recipe(steps=6), device=CPU, checkpoint=kept[-1], keep=kept.append, tell=lambda *_: None)
+
+
+def test_training_leaves_the_chance_of_others_alone() -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    trained(Doubling(), Recipe(steps=2), device=CPU, keep=lambda _: None, tell=lambda *_: None)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    recipe = Recipe(steps=1000, rate=2.0, warming=99)
+    rates = [rate(step, recipe) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.02)
+    assert rates.index(max(rates)) == 99
+    assert rates[-1] < 1e-4
