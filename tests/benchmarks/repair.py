@@ -1,0 +1,10 @@
+"""What ours and its peers find on spoilt shots whose truth is known, and what they make of it.
+
+python -m tests.benchmarks.repair [--quick] [--only SECTION ...] [--shots N] [--familiar] [--ours] [--out FOLDER]
+"""
+
+from tests.benchmarks import repairing
+from tests.benchmarks.suite import run
+
+if __name__ == "__main__":
+    run("repair", __doc__, (repairing,), lambda **_: iter(()))
