@@ -1,7 +1,7 @@
 """Spoilt films whose truth is known: real outlines of dirt on clean shots, and lines that run along the film.
 
-The outlines were drawn by people around the dirt of ten scans (`film/damage_masks/annotated_scans`); half of the lint and
-hairs of the same collection lie among them. Nothing of this was seen by anything that was trained here.
+The outlines were drawn by people around the dirt of ten scans (`film/damage_masks/annotated_scans`); half of the lint
+and hairs of the same collection lie among them. Nothing of this was seen by anything that was trained here.
 """
 
 import gzip
