@@ -304,6 +304,7 @@ def _explained() -> Iterator[None]:
 def _exits() -> "dict[type[BaseException], Exit]":
     """What a person can act on; asked for only when something went wrong, as it imports Prefect."""
     from manifests import ManifestError
+    from restorers.restorer import WrongEdit
     from tasks.cost import OverBudget
     from tasks.lease import Busy
     from tasks.look import NotThere
@@ -311,6 +312,7 @@ def _exits() -> "dict[type[BaseException], Exit]":
 
     return {
         ManifestError: Exit.MANIFEST,
+        WrongEdit: Exit.MANIFEST,
         MediaError: Exit.SCAN,
         OverBudget: Exit.BUDGET,
         Busy: Exit.BUSY,
@@ -331,6 +333,4 @@ def _show_delivered(delivered: "Delivered") -> None:
 def _forecast(lines: "Sequence[Line]", step: "Step") -> "Forecast | None":
     from tasks.cost import forecast
 
-    if step.treatment:
-        return forecast(lines, "examine", step.megapixel_frames, treatment=step.treatment)
-    return forecast(lines, step.stage, step.megapixel_frames)
+    return forecast(lines, step.stage, step.megapixel_frames, treatment=step.treatment)

@@ -10,7 +10,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from manifests import read
 from tasks.budget import stay_within
-from tasks.examine import examine, groups, laid
+from tasks.examine import check_edits, examine, groups, laid
 from tasks.ingest import cut, ingest
 from tasks.lab import Lab
 from tasks.lease import leased
@@ -33,6 +33,7 @@ def restore_reel(manifest: Path, lab: Lab) -> Delivered:
     with leased(lab.leases, reel.id):
         scan = ingest.submit(reel, lab).result()
         shots = cut.submit(reel, scan, lab).result()
+        check_edits(shots, reel.treatments)
         for treatment in reel.treatments:
             stay_within(reel, lab)
             layers = examine.map(groups(shots, treatment), unmapped(treatment), unmapped(lab)).result()

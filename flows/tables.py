@@ -23,7 +23,8 @@ def plan_table(reel: "Reel", rows: Sequence[tuple["Step", "Forecast | None"]]) -
     for step, cost in rows:
         done = step.state == "made before"
         expected = "" if done else f"{cost.median.hours * 3600:.0f} s" if cost else "no history yet"
-        subject = step.treatment or step.stage, step.subject, str(step.frames or "")
+        work = f"edit {step.treatment}" if step.stage == "edit" else step.treatment or step.stage
+        subject = work, step.subject, str(step.frames or "")
         table.add_row(*subject, step.state, expected, style="dim" if done else "")
     return table
 

@@ -7,31 +7,32 @@ interpolated from around, with grain laid in, and only if that is allowed. No ot
 Rather too little than too much: the finders (see `blemishes`, `scratches`) leave what they doubt.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
 from restorers.cleaning.blemishes import blemishes, flies
+from restorers.cleaning.edits import BlemishId, Edits, Region
 from restorers.cleaning.found import Found
 from restorers.cleaning.mending import mended
-from restorers.cleaning.mends import Mend, Mending, Region
+from restorers.cleaning.mends import Mend, Mending
 from restorers.cleaning.neighbors import Box
 from restorers.cleaning.scratches import Lines, lines, scratches, segments
 from restorers.cleaning.shelf import REACH, Shelf
 from restorers.detail import granularity
 from restorers.render import Footage
-from restorers.restorer import Bench, Remedy, Restorer
+from restorers.restorer import Bench, Editable, Remedy
 
 FOLLOWED = 4  # frames
 ONE_SIDED = 2.5  # at the ends of a shot only one side can tell: what it shows anew looks just like dust
 SMALL = 150  # pixels
 
 
-class Repair(Restorer):
+class Repair(Editable):
     """Find blemishes and mend them with what the neighboring frames know."""
 
     kind: Literal["repair"] = "repair"
@@ -43,11 +44,17 @@ class Repair(Restorer):
     spatial: bool = Field(
         True, description="interpolate where no neighbor knows; false leaves such blemishes as found and lists them"
     )
-    reject: tuple[str, ...] = Field((), description="ids of blemishes that a person looked at and took back")
+    reject: tuple[BlemishId | Region, ...] = Field(
+        (), description="mends that a person looked at and took back: ids of blemishes, or parts of frames"
+    )
     protect: tuple[Region, ...] = Field((), description="parts of frames to leave alone")
+    only: tuple[Region, ...] | None = Field(
+        None, description="parts of frames to mend, and nothing that is not wholly within one; everywhere if not given"
+    )
 
     remedy: ClassVar[type[Remedy]] = Mending
     revision: ClassVar[int] = 5
+    edits: ClassVar[frozenset[str]] = frozenset({"reject", "protect", "only"})
 
     def examine(self, footage: Footage, bench: Bench) -> Mending:
         """The blemishes of one shot; a shot of fewer than three frames shows none, as nothing can be compared."""
@@ -66,9 +73,33 @@ class Repair(Restorer):
             suspects += [Mend(n, f) for n in numbers for f in segments(shelf, n, scratched.get(n, ()))]
             mends += bench.map(partial(self._mend, shelf, bench), suspects)
             del shelf  # or the next window would be opened beside it
-        ids = {mend.id for mend in mends}
-        unmet = tuple(i for i in self.reject if i not in ids and any(_frame(i) in span for span in footage.spans))
-        return Mending.of(mends, footage.size, frames=len(footage), unmet=unmet)
+        return Mending.of(mends, footage.size, range(footage.first, footage.stop))
+
+    def edited(self, found: Remedy) -> Mending:
+        """The layer as a person edited it: what is rejected has its source pixels again, all else is the same bytes.
+
+        Raises:
+            WrongEdit: a region reaches beyond the frame.
+        """
+        if not isinstance(found, Mending):
+            raise TypeError(f"repair finds blemishes, and this is {type(found).__name__}")
+        return self._edits.of(found)
+
+    def concerning(self, first: int, stop: int) -> Self:
+        """The same repair with those edits alone that concern the frames first <= n < stop."""
+        return self.model_copy(update=vars(self._edits.concerning(first, stop)))
+
+    def check(self, spans: Sequence[range]) -> None:
+        """Refuse edits of frames that none of a reel's shots has.
+
+        Raises:
+            WrongEdit: there are some; names them all.
+        """
+        self._edits.check(spans)
+
+    @property
+    def _edits(self) -> Edits:
+        return Edits(self.reject, self.protect, self.only)
 
     def _look(self, shelf: Shelf, numbers: range, bench: Bench, seen: "_Seen") -> None:
         """Add what the new frames of a window show."""
@@ -93,10 +124,6 @@ class Repair(Restorer):
         return blemishes(gray, neighbors, sigma, sensitivity=surely, max_area=small)
 
     def _mend(self, shelf: Shelf, bench: Bench, suspect: Mend) -> Mend:
-        if suspect.id in self.reject:
-            return replace(suspect, reason="rejected")
-        if any(region.meets(suspect.frame, suspect.found.box) for region in self.protect):
-            return replace(suspect, reason="protected")
         if suspect.reason:
             return suspect
         return mended(shelf, suspect.frame, suspect.found, bench, spatial=self.spatial)
@@ -137,8 +164,3 @@ def _flying(found: Mapping[int, list[Found]], exposures: list[list[int]]) -> set
                     if near and one.polarity == here.polarity:
                         flying.add((other, one.box))
     return flying
-
-
-def _frame(name: str) -> int:
-    part = name.split("-")[1] if name.count("-") else ""
-    return int(part) if part.isdigit() else -1

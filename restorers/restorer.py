@@ -1,12 +1,15 @@
 """The three words every treatment is made of: a restorer examines, a remedy is applied, a bench lends the tools.
 
 Errors: RestorationError(RuntimeError), a shot cannot be treated as asked
-        └── MissingWeights(RestorationError), a network's file is not on the machine or not the one pinned
+        ├── MissingWeights(RestorationError), a network's file is not on the machine or not the one pinned
+        └── WrongEdit(RestorationError), a person's edit names what is not there
 """
 
 import hashlib
+import math
+import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -39,6 +42,10 @@ class MissingWeights(RestorationError):
     """A network's weights are not on this machine, or are not the ones pinned."""
 
 
+class WrongEdit(RestorationError):
+    """A person's edit names frames, rows or columns that are not there."""
+
+
 class Scope(StrEnum):
     """What a restorer must see at once to arrive at its remedy."""
 
@@ -66,6 +73,30 @@ Array = Annotated[
     PlainSerializer(_stored, when_used="json"),
 ]
 """A remedy's large array: kept out of its JSON, beside it, as a named blob."""
+
+
+def _packed(array: NDArray[np.generic]) -> dict[str, object]:
+    whole = np.diff(array, axis=0, prepend=array.dtype.type(0)) if array.dtype.kind in "iu" else array
+    planes = np.ascontiguousarray(whole).reshape(-1).view(np.uint8).reshape(-1, array.dtype.itemsize).T
+    packed = np.frombuffer(zlib.compress(planes.tobytes()), np.uint8)
+    return {**_stored(packed), "type": array.dtype.str, "shape": list(array.shape)}
+
+
+def _unpacked(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    kind, shape = np.dtype(value["type"]), tuple(value["shape"])
+    planes = np.frombuffer(zlib.decompress(_blobs.get()[value["blob"]].tobytes()), np.uint8)
+    array = planes.reshape(kind.itemsize, math.prod(shape)).T.copy().reshape(-1).view(kind).reshape(shape)
+    return np.cumsum(array, axis=0, dtype=kind) if kind.kind in "iu" else array
+
+
+Packed = Annotated[
+    np.ndarray,
+    BeforeValidator(_unpacked),
+    PlainSerializer(_packed, when_used="json"),
+]
+"""The same in fewer bytes and without loss: whole numbers as their differences, bytes sorted by place, deflated."""
 
 
 class Remedy(BaseModel, ABC):
@@ -132,6 +163,10 @@ class Moving(Remedy):
     def drawn(self, clip: Clip, first: int, stop: int, factor: int, bench: "Bench") -> Clip:
         """The frames first <= n < stop of the applied clip, `factor` times larger."""
 
+    @abstractmethod
+    def carried(self, plane: NDArray[np.float32], number: int) -> NDArray[np.float32]:
+        """A plane `(H, W)` that says something of a frame's pixels, laid where the applied frame shows them."""
+
 
 class Enlarging(Remedy):
     """A layer that may begin by enlarging each frame, which a `Moving` one right beneath it does for it."""
@@ -178,6 +213,33 @@ class Restorer(BaseModel, ABC):
 
         Raises:
             RestorationError: the footage cannot be treated as asked.
+        """
+
+
+class Editable(Restorer):
+    """A restorer whose findings a person looks through and edits, without a new examination."""
+
+    edits: ClassVar[frozenset[str]]
+    """The settings that are a person's edits; `examine` does not look at them."""
+
+    @abstractmethod
+    def edited(self, found: Remedy) -> Remedy:
+        """What `examine` found, with the edits made to it.
+
+        Raises:
+            WrongEdit: an edit reaches beyond the frame.
+        """
+
+    @abstractmethod
+    def concerning(self, first: int, stop: int) -> Self:
+        """The same settings with those edits alone that concern the frames first <= n < stop."""
+
+    @abstractmethod
+    def check(self, spans: Sequence[range]) -> None:
+        """Refuse edits of frames that none of a reel's shots has.
+
+        Raises:
+            WrongEdit: there are some; names them all.
         """
 
 

@@ -1,9 +1,11 @@
 """Pictures that let the report show what single layers did: frames they moved, and the largest mends."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 
-from restorers.cleaning.mends import Blemish, Mending
+from restorers.cleaning.mends import Blemish, Mending, Part
+from restorers.cleaning.neighbors import Box
 from restorers.clip import Clip
 from restorers.render import Footage
 from restorers.restorer import Bench
@@ -48,10 +50,33 @@ def mend_names(blemish: Blemish) -> tuple[str, str]:
     return f"mend-{blemish.id}-found", f"mend-{blemish.id}-mended"
 
 
-def largest_mends(found: Mending) -> tuple[Blemish, ...]:
-    """The mends of a shot that are shown: those that replaced most pixels, largest first."""
-    mended = [blemish for blemish in found.blemishes if blemish.action != "left"]
-    return tuple(sorted(mended, key=lambda blemish: (-blemish.area, blemish.frame, blemish.id))[:MENDS])
+def largest_mends(found: Mending) -> tuple[tuple[Blemish, Part], ...]:
+    """The mends of a shot that are shown: those that replaced most pixels, largest first, each by its largest part."""
+    mended = [(blemish, telling_part(parts)) for blemish, parts in found.pieces if blemish.action != "left"]
+    return tuple(sorted(mended, key=lambda one: (-one[1].area, one[1].frame, one[0].id))[:MENDS])
+
+
+def telling_part(parts: Sequence[Part]) -> Part:
+    """The part of a blemish that shows most of what was done: the one that replaced most, or else the largest."""
+    return max(parts, key=lambda p: (p.area, (p.box[2] - p.box[0]) * (p.box[3] - p.box[1]), -p.frame))
+
+
+def crop(box: Box, clip: Clip) -> Box:
+    """The place of a blemish with as much around it, a square within the frame: top, left, bottom, right."""
+    height, width = clip.size
+    top, left, bottom, right = box
+    side = min(max(2 * (bottom - top), 2 * (right - left), LEAST_CROP), max(height // CROP_SHARE, LEAST_CROP))
+    side = min(side, height, width)
+    y = min(max((top + bottom - side) // 2, 0), height - side)
+    x = min(max((left + right - side) // 2, 0), width - side)
+    return y, x, y + side, x + side
+
+
+def cropped(box: Box, clip: Clip) -> Clip:
+    """What a clip shows within a box."""
+    top, left, bottom, right = box
+    cut = (slice(top, bottom), slice(left, right))
+    return replace(clip, frames=clip.frames[:, :, *cut], origin=clip.origin[:, *cut])
 
 
 def _frame(beneath: Footage, number: int) -> bytes:
@@ -59,26 +84,15 @@ def _frame(beneath: Footage, number: int) -> bytes:
 
 
 def _mends(found: Mending, beneath: Footage, bench: Bench) -> dict[str, bytes]:
-    by_frame: dict[int, list[Blemish]] = defaultdict(list)
-    for blemish in largest_mends(found):
-        by_frame[blemish.frame].append(blemish)
+    by_frame: dict[int, list[tuple[Blemish, Part]]] = defaultdict(list)
+    for blemish, part in largest_mends(found):
+        by_frame[part.frame].append((blemish, part))
     files = {}
-    for number, blemishes in by_frame.items():
+    for number, mends in by_frame.items():
         before = beneath.clip(number, number + 1)
         after = found.apply(before, bench)
-        for blemish in blemishes:
+        for blemish, part in mends:
             for name, clip in zip(mend_names(blemish), (before, after), strict=True):
-                files[name] = jpeg(reduced(codes(_around(blemish, clip)), CROP_WIDTH), quality=85)
+                shown = codes(cropped(crop(part.box, clip), clip))
+                files[name] = jpeg(reduced(shown, CROP_WIDTH), quality=85)
     return files
-
-
-def _around(blemish: Blemish, clip: Clip) -> Clip:
-    """The place of a blemish with as much around it, a square within the frame."""
-    height, width = clip.size
-    top, left, bottom, right = blemish.box
-    side = min(max(2 * (bottom - top), 2 * (right - left), LEAST_CROP), max(height // CROP_SHARE, LEAST_CROP))
-    side = min(side, height, width)
-    y = min(max((top + bottom - side) // 2, 0), height - side)
-    x = min(max((left + right - side) // 2, 0), width - side)
-    cut = (slice(y, y + side), slice(x, x + side))
-    return replace(clip, frames=clip.frames[:, :, *cut], origin=clip.origin[:, *cut])

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from prefect import runtime
 
 from restorers.networks.weights import card
-from restorers.restorer import Restorer, Scope
-from tasks.checkpoint import Done, Piece, checkpointed, lab_task, state
+from restorers.restorer import Editable, Remedy, Restorer, Scope, WrongEdit
+from tasks.checkpoint import Done, Piece, Recipe, checkpointed, lab_task, state
 from tasks.footage import at_rest, footage, remedy
 from tasks.lab import Lab
 from tasks.progress import tell
 from tasks.shot import Layer, Shot, key
+from tasks.weight import weight
 
 
 def _run_name() -> str:
@@ -38,41 +39,117 @@ def laid(shots: Sequence[Shot], layers: Sequence[Layer]) -> tuple[Shot, ...]:
 
 
 def examined(shots: tuple[Shot, ...], restorer: Restorer, lab: Lab) -> tuple[Layer, Done]:
-    """The layer that a restorer prescribes for the shots, and whether it had to be worked out."""
-    subject = shots[0].name if len(shots) == 1 else f"{shots[0].reel} whole reel"
-    frames = sum(shot.stop - shot.first for shot in shots)
-    scan = shots[0].scan
-    piece = Piece(
-        "examine",
-        shots[0].reel,
-        treatment=restorer.kind,
-        shot=shots[0].index if len(shots) == 1 else None,
-        frames=frames,
-        size=(scan.height, scan.width),
-    )
+    """The layer that a restorer prescribes for the shots, and whether it had to be worked out.
 
-    def make(_: frozenset[str]) -> dict[str, dict[str, bytes]]:
-        tell(restorer.kind, subject, 0, frames)
-        found = restorer.examine(footage(shots, lab, space=restorer.space), lab.bench)
-        tell(restorer.kind, subject, frames, frames)
-        return {"layer": at_rest(found)}
+    Raises:
+        WrongEdit: a person's edit names what these shots have not.
+    """
+    recipes = prescribed(shots, restorer, lab)
+    layer, done = _found(shots, restorer, recipes["examine"], lab)
+    if "edit" in recipes:
+        layer, edited = _edited(layer, shots, restorer, recipes["edit"], lab)
+        done = Done(edited.records, done.made | edited.made)
+    said = f"{remedy(layer, lab).summary()}; {weight((layer,), shots, lab)}"
+    return layer.model_copy(update={"summary": said}), done
 
-    recipe = examination(shots, restorer, lab)
-    done = checkpointed(lab, piece, {"layer": recipe}, make)
-    layer = Layer(kind=restorer.kind, key=key(recipe), outputs=done.records["layer"].outputs)
-    return layer.model_copy(update={"summary": remedy(layer, lab).summary()}), done
+
+def prescribed(shots: tuple[Shot, ...], restorer: Restorer, lab: Lab) -> dict[str, Recipe]:
+    """What has to be done for a layer, by stage, in the order of work; the last recipe is the layer's.
+
+    What a person edits in it asks for no new examination, and edits of other shots ask for nothing.
+    """
+    recipes: dict[str, Recipe] = {"examine": examination(shots, restorer, lab)}
+    if isinstance(restorer, Editable):
+        here = restorer.concerning(shots[0].first, shots[-1].stop)
+        edits = here.model_dump(mode="json", include=set(here.edits), exclude_defaults=True)
+        if edits:
+            recipes["edit"] = {"stage": "edit", "examination": key(recipes["examine"]), "edits": edits}
+    return recipes
+
+
+def check_edits(shots: Sequence[Shot], treatments: Sequence[Restorer]) -> None:
+    """Refuse edits of frames that the reel has not, before any work.
+
+    Raises:
+        WrongEdit: there are some.
+    """
+    spans = [range(shot.first, shot.stop) for shot in shots]
+    for treatment in treatments:
+        if isinstance(treatment, Editable):
+            try:
+                treatment.check(spans)
+            except WrongEdit as error:
+                raise WrongEdit(f"{shots[0].reel}: {error}") from error
 
 
 def examination(shots: tuple[Shot, ...], restorer: Restorer, lab: Lab) -> dict[str, object]:
-    """The recipe of an examination: what it looks at, with which settings and weights, which revision, what device."""
+    """The recipe of an examination: what it looks at, with which settings and weights, which revision, what device.
+
+    What a person edits in its findings is no part of it.
+    """
+    edits = set(restorer.edits) if isinstance(restorer, Editable) else set()
     weights = {name: card(name, lab.bench).sha256 for name in restorer.networks}
     return {
         "stage": "examine",
         "kind": restorer.kind,
         "revision": restorer.revision,
-        "settings": restorer.model_dump(mode="json"),
+        "settings": restorer.model_dump(mode="json", exclude=edits),
         "shots": [shot.recipe() for shot in shots],
         "device": lab.device.split(":")[0],
         "seed": lab.seed,
         **({"weights": weights} if weights else {}),
     }
+
+
+def _found(shots: tuple[Shot, ...], restorer: Restorer, recipe: Recipe, lab: Lab) -> tuple[Layer, Done]:
+    piece = _piece("examine", shots, restorer)
+
+    def make(_: frozenset[str]) -> dict[str, dict[str, bytes]]:
+        tell(restorer.kind, _subject(shots), 0, piece.frames)
+        found = restorer.examine(footage(shots, lab, space=restorer.space), lab.bench)
+        tell(restorer.kind, _subject(shots), piece.frames, piece.frames)
+        return {"layer": at_rest(found)}
+
+    return _layer(restorer, recipe, checkpointed(lab, piece, {"layer": recipe}, make))
+
+
+def _edited(layer: Layer, shots: tuple[Shot, ...], restorer: Restorer, recipe: Recipe, lab: Lab) -> tuple[Layer, Done]:
+    def make(_: frozenset[str]) -> dict[str, dict[str, bytes]]:
+        return {"layer": at_rest(with_edits(layer, shots, restorer, lab))}
+
+    return _layer(restorer, recipe, checkpointed(lab, _piece("edit", shots, restorer), {"layer": recipe}, make))
+
+
+def with_edits(layer: Layer, shots: tuple[Shot, ...], restorer: Restorer, lab: Lab) -> Remedy:
+    """What an examination found, as a person edited it.
+
+    Raises:
+        WrongEdit: an edit reaches beyond the frame.
+    """
+    found = remedy(layer, lab)
+    if not isinstance(restorer, Editable):
+        return found
+    try:
+        return restorer.concerning(shots[0].first, shots[-1].stop).edited(found)
+    except WrongEdit as error:
+        raise WrongEdit(f"{_subject(shots)}: {error}") from error
+
+
+def _layer(restorer: Restorer, recipe: Recipe, done: Done) -> tuple[Layer, Done]:
+    return Layer(kind=restorer.kind, key=key(recipe), outputs=done.records["layer"].outputs), done
+
+
+def _piece(stage: str, shots: tuple[Shot, ...], restorer: Restorer) -> Piece:
+    scan = shots[0].scan
+    return Piece(
+        stage,
+        shots[0].reel,
+        treatment=restorer.kind,
+        shot=shots[0].index if len(shots) == 1 else None,
+        frames=sum(shot.stop - shot.first for shot in shots),
+        size=(scan.height, scan.width),
+    )
+
+
+def _subject(shots: tuple[Shot, ...]) -> str:
+    return shots[0].name if len(shots) == 1 else f"{shots[0].reel} whole reel"

@@ -35,8 +35,8 @@ POINTS = (
     "store.after-record",  # the record is known, nobody has been told
     "ingest.publish",
     "cut.publish",
-    "cut.publish",
     "examine.*.publish",  # one a treatment: examine.decay.publish
+    "edit.*.publish",  # one a treatment that a person has edited: edit.repair.publish
     "render.publish",
     "measure.publish",
     "package.publish",

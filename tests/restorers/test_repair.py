@@ -12,7 +12,7 @@ from torch import Tensor
 
 from restorers.cleaning.found import Found
 from restorers.cleaning.mending import borrowed
-from restorers.cleaning.mends import Mending, Region
+from restorers.cleaning.mends import Mending
 from restorers.cleaning.shelf import Shelf
 from restorers.clip import Clip, Origin
 from restorers.detail import granularity
@@ -50,10 +50,7 @@ def soiled(frames: Tensor, count: int = 6, seed: int = 0) -> tuple[Tensor, Mask]
 
 
 def touched(remedy: Mending, shape: tuple[int, ...], first: int = 0) -> Mask:
-    mask = np.zeros((shape[0], shape[2] * shape[3]), bool)
-    for blemish in remedy.blemishes:
-        mask[blemish.frame - first, remedy.places[blemish.start : blemish.start + blemish.area]] = True
-    return mask.reshape(shape[0], *shape[2:])
+    return np.stack([remedy.touched(number) for number in range(first, first + shape[0])])
 
 
 def examined(frames: Tensor, repair: Repair | None = None, *, first: int = 0) -> Mending:
@@ -157,42 +154,6 @@ def test_a_mend_carries_the_grain_of_the_film() -> None:
     assert float((mended - clean).permute(0, 2, 3, 1)[seen].std()) == pytest.approx(0.04, rel=0.15)
 
 
-def test_a_rejected_mend_gives_the_scan_back() -> None:
-    dirty, _ = soiled(film("static"))
-    first = examined(dirty)
-    chosen = next(b for b in first.blemishes if b.action == "borrowed")
-    again = examined(dirty, Repair(reject=(chosen.id,)))
-    left = next(b for b in again.blemishes if b.id == chosen.id)
-    assert (left.action, left.reason) == ("left", "rejected")
-    top, bottom, (y0, x0, y1, x1) = chosen.frame, chosen.frame + 1, chosen.box
-    mended = again.apply(clip_of(dirty), Bench())
-    own = torch.zeros(SIZE, dtype=torch.bool).flatten()
-    own[torch.from_numpy(first.places[chosen.start : chosen.start + chosen.area]).long()] = True
-    assert torch.equal(mended.frames[top][:, own.view(SIZE)], dirty[top][:, own.view(SIZE)])
-    others = [b.id for b in again.blemishes if b.action != "left"]
-    assert others == [b.id for b in first.blemishes if b.action != "left" and b.id != chosen.id]
-    assert bottom > top
-    assert y1 > y0
-    assert x1 > x0
-
-
-def test_an_id_nobody_found_is_reported() -> None:
-    dirty, _ = soiled(film("static"))
-    remedy = examined(dirty, Repair(reject=("dust-3-1-1-dark", "dust-900-1-1-dark")))
-    assert remedy.unmet == ("dust-3-1-1-dark",)
-    assert "dust-3-1-1-dark" in remedy.summary()
-
-
-def test_a_protected_region_is_left_alone() -> None:
-    dirty, _ = soiled(film("static"))
-    remedy = examined(dirty, Repair(protect=(Region(first=0, last=3),)))
-    assert all(b.action == "left" for b in remedy.blemishes if b.frame <= 3)
-    assert any(b.action == "borrowed" for b in remedy.blemishes if b.frame > 3)
-    corner = Region(first=0, last=9, top=10, left=20, bottom=30, right=40)
-    assert corner.meets(4, (29, 39, 35, 45))
-    assert not corner.meets(4, (30, 39, 35, 45))
-
-
 class Narrow(Footage):
     """Footage opened three frames at a time."""
 
@@ -227,9 +188,9 @@ def test_marks_name_the_donor() -> None:
     dirty, _ = soiled(film("static"))
     remedy = examined(dirty)
     mended = remedy.apply(clip_of(dirty), Bench())
-    blemish = next(b for b in remedy.blemishes if b.action == "borrowed")
-    places = torch.from_numpy(remedy.places[blemish.start : blemish.start + blemish.area]).long()
-    marks = mended.origin[blemish.frame].flatten()[places]
+    blemish, (part,) = next(piece for piece in remedy.pieces if piece[0].action == "borrowed")
+    places = torch.from_numpy(remedy.places[part.start : part.start + part.area]).long()
+    marks = mended.origin[part.frame].flatten()[places]
     assert (marks == Origin.borrowed(blemish.donors[0])).all()
 
 
