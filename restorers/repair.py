@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from restorers.cleaning.blemishes import blemishes, flies
-from restorers.cleaning.edits import BlemishId, Edits, Region
+from restorers.cleaning.edits import Edits, Region, Rejected
 from restorers.cleaning.found import Found
 from restorers.cleaning.mending import mended
 from restorers.cleaning.mends import Mend, Mending
@@ -44,7 +44,7 @@ class Repair(Editable):
     spatial: bool = Field(
         True, description="interpolate where no neighbor knows; false leaves such blemishes as found and lists them"
     )
-    reject: tuple[BlemishId | Region, ...] = Field(
+    reject: tuple[Rejected, ...] = Field(
         (), description="mends that a person looked at and took back: ids of blemishes, or parts of frames"
     )
     protect: tuple[Region, ...] = Field((), description="parts of frames to leave alone")

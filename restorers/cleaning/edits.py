@@ -5,12 +5,12 @@ beneath, has moved by a pixel or two: an id means what is found nearest to that 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Self
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from restorers.cleaning.found import Kind
 from restorers.cleaning.mends import Blemish, Mending, Part, Reason, hull
@@ -96,6 +96,13 @@ class Region(BaseModel):
         return self.first <= frame <= self.last and (not self.kinds or kind in self.kinds)
 
 
+Rejected = Annotated[
+    Annotated[BlemishId, Tag("id")] | Annotated[Region, Tag("region")],
+    Discriminator(lambda value: "region" if isinstance(value, Mapping | Region) else "id"),
+]
+"""What a person takes back: the mend of one blemish by its id, or all that meet a part of some frames."""
+
+
 @dataclass(frozen=True)
 class Edits:
     """A person's edits of what repair found.
@@ -106,7 +113,7 @@ class Edits:
         only: regions outside of which nothing is mended; None for the whole film.
     """
 
-    reject: tuple[BlemishId | Region, ...]
+    reject: tuple[Rejected, ...]
     protect: tuple[Region, ...]
     only: tuple[Region, ...] | None
 
@@ -123,7 +130,7 @@ class Edits:
     def concerning(self, first: int, stop: int) -> "Edits":
         """Those that concern the frames first <= n < stop; blemishes on many frames may begin a little sooner."""
 
-        def concerns(one: BlemishId | Region) -> bool:
+        def concerns(one: str | Region) -> bool:
             if isinstance(one, Region):
                 return one.first < stop and one.last >= first
             return first <= place(one)[0] < stop
