@@ -75,7 +75,7 @@ class Expectation:
                 return Expectation(self.schema, branch.kinds[step], step), False
             if step in branch.fields:
                 return Expectation(self.schema, branch.fields[step], self.owner), True
-        if any(branch.node.get("type") == "object" for branch in self._branches):
+        if len(self._branches) == 1 and self._branches[0].node.get("type") == "object":
             return Expectation(self.schema, {}, self.owner), True
         return self, False
 
@@ -134,7 +134,7 @@ def _described(node: Node) -> str:
     if isinstance(choices := node.get("enum"), Sequence):
         return "one of " + ", ".join(map(str, choices))
     if "const" in node:
-        return str(node["const"])
+        return str(node["const"]).lower() if isinstance(node["const"], bool) else str(node["const"])
     if isinstance(discriminator := node.get("discriminator"), Mapping):
         return f"a mapping with a {discriminator['propertyName']}"
     words = _TYPES.get(str(node.get("type")), "")

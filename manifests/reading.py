@@ -18,6 +18,7 @@ from manifests.document import Document, Key, Value, load, scalar
 from manifests.expectation import Expectation, Schema
 from manifests.film import Film
 from manifests.mistakes import ManifestError, Mistake, field
+from manifests.profiles import REELS
 from manifests.reel import Reel
 from manifests.schema import schema
 
@@ -41,7 +42,9 @@ def read(path: Path) -> Reel:
         OSError: the file cannot be read.
         ManifestError: it cannot be followed as written; holds every mistake.
     """
-    return _modeled(load(path), Reel)
+    document = load(path)
+    value = document.value.get("profile") if isinstance(document.value, dict) else None
+    return _modeled(document, REELS.get(value, Reel) if isinstance(value, str) else Reel)
 
 
 def read_film(path: Path) -> Film:
@@ -127,8 +130,9 @@ def _mistake(document: Document, schema_: Schema, details: ErrorDetails) -> tupl
             expected = _kinds(expectation) if kind == "union_tag_not_found" else expected
             path, found, problem = name, "", f"missing, expected {expected}"
         case "extra_forbidden":
-            parent, _ = schema_.at(location[:-1])
-            expected, found = "", str(path[-1])
+            parent, above = schema_.at(location[:-1])
+            path, expected, found = (*above, location[-1]), "", str(location[-1])
+            place = document.place(path)
             problem = f"unknown field; {parent.nearest(str(path[-1]))}"
         case "union_tag_invalid":
             path = (*path, "kind")
@@ -177,7 +181,7 @@ def _hint(document: Document, path: Key, expectation: Expectation) -> str:
         return " (put it in quotes)"
     if not place.plain and place.text and "string" not in types and not isinstance(scalar(place.text), str):
         return " (write it without quotes)"
-    if len(place.text) > 64:
+    if len(place.text) > 64 or place.text in ("true", "false"):
         return ""
     for pattern, wanted, hint in _TRAPS:
         asked = wanted in types or (wanted == "number" and "integer" in types)

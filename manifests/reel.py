@@ -21,6 +21,7 @@ from pydantic import (
 from restorers import Treatment
 from restorers.colorspace import Space
 from restorers.mastering import HdrMastering, SdrMastering
+from restorers.profile import Profile
 
 
 class Manifest(BaseModel):
@@ -168,7 +169,7 @@ class Ffv1Delivery(Manifest):
     bit_depth: Literal[8, 10, 12, 16] | None = Field(
         None, description="the scan's own when not given; 16 for float scans"
     )
-    origin: bool = Field(True, description="write the map of where each pixel comes from beside it")
+    origin: bool = Field(True, description="write the synthesis map, where each pixel comes from, beside it")
 
 
 class SdrDelivery(Manifest):
@@ -177,6 +178,7 @@ class SdrDelivery(Manifest):
     kind: Literal["sdr"] = "sdr"
     mastering: SdrMastering = SdrMastering()
     crf: int = Field(16, ge=0, le=40, description="x264 constant rate factor")
+    origin: bool = Field(False, description="write the synthesis map of the graded copy beside it")
 
 
 class Hdr10Delivery(Manifest):
@@ -185,9 +187,11 @@ class Hdr10Delivery(Manifest):
     kind: Literal["hdr10"] = "hdr10"
     mastering: HdrMastering = HdrMastering()
     crf: int = Field(14, ge=0, le=40, description="x265 constant rate factor")
+    origin: bool = Field(False, description="write the synthesis map of the graded copy beside it")
 
 
-Delivery = Annotated[Ffv1Delivery | SdrDelivery | Hdr10Delivery, Field(discriminator="kind")]
+DisplayDelivery = SdrDelivery | Hdr10Delivery
+Delivery = Annotated[Ffv1Delivery | DisplayDelivery, Field(discriminator="kind")]
 
 
 class Budget(Manifest):
@@ -213,10 +217,22 @@ class Reel(Manifest):
     shots: tuple[ShotRange, ...] | None = Field(
         None, min_length=1, description="overrides cut detection; must cover the scan without gaps"
     )
+    profile: Profile = Field(
+        Profile.RESTORATION,
+        description="how far a restoration may go from the scan. forensic: not at all, each code of the master is the "
+        "scan's. fidelity: nothing is interpolated or generated and no grain laid; what no frame knows stays as found",
+    )
     treatments: tuple[Treatment, ...] = Field((), description="in the order of work")
     delivery: tuple[Delivery, ...] = Field((Ffv1Delivery(),), min_length=1)
     budget: Budget = Budget()
     notes: str | None = None
+
+    @field_validator("profile")
+    @classmethod
+    def _typed(cls, profile: Profile) -> Profile:
+        if cls is Reel and profile is not Profile.RESTORATION:
+            raise ValueError(f"a reel of the profile {profile.value} has a type of its own, see manifests.profiles")
+        return profile
 
     @field_validator("delivery")
     @classmethod

@@ -33,23 +33,35 @@ class Origin(IntEnum):
         return cls.BORROWED + distance
 
     @classmethod
-    def shares(cls, origin: Tensor) -> dict[str, float]:
-        """Share of the pixels in each class, by lower-case name; the shares sum to one."""
-        return cls.shares_of(torch.bincount(origin.flatten().to(torch.int64), minlength=256))
+    def of(cls, mark: int) -> "Origin":
+        """The class that a mark belongs to.
+
+        Raises:
+            ValueError: no pixel is marked so.
+
+        >>> Origin.of(Origin.borrowed(-2)).name
+        'BORROWED'
+        """
+        if mark >= cls.GENERATED:
+            return cls.GENERATED
+        if mark != cls.BORROWED and abs(mark - cls.BORROWED) <= 31:
+            return cls.BORROWED
+        if mark == cls.BORROWED or mark not in set(cls):
+            raise ValueError(f"{mark} is no mark of an origin")
+        return cls(mark)
 
     @classmethod
-    def shares_of(cls, counts: Tensor) -> dict[str, float]:
-        """The same, from a histogram `(256,)` of the marks, which can be summed over frames."""
-        bounds = {
-            "untouched": (0, 1),
-            "toned": (1, 2),
-            "resampled": (2, 3),
-            "grain": (3, 4),
-            "borrowed": (33, 96),
-            "interpolated": (112, 113),
-            "generated": (128, 256),
-        }
-        return {name: float(counts[a:b].sum().double() / counts.sum()) for name, (a, b) in bounds.items()}
+    def shares(cls, origin: Tensor) -> dict[str, float]:
+        """Share of the pixels in each class, by lower-case name; the shares sum to one.
+
+        Raises:
+            ValueError: a mark belongs to no class.
+        """
+        found, counts = torch.unique(origin, return_counts=True)
+        shares = {each.name.lower(): 0.0 for each in cls}
+        for mark, count in zip(found.tolist(), counts.tolist(), strict=True):
+            shares[cls.of(mark).name.lower()] += count / origin.numel()
+        return shares
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,11 @@ from functools import cached_property
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from restorers.clip import Clip, Origin
 from restorers.colorspace import Space
-from restorers.restorer import Bench, Enlarging, Moving, Remedy
+from restorers.restorer import Bench, Enlarging, Moving, Remedy, RestorationError
 
 
 class Source(Protocol):
@@ -116,6 +117,9 @@ def opened(source: Source, span: Span, first: int, stop: int, bench: Bench) -> C
 
     A layer that moves its frames right beneath one that enlarges them draws them at their final size: one resampling.
     A pixel that no layer touched has exactly the value the scan has.
+
+    Raises:
+        RestorationError: a layer changed a pixel without marking it.
     """
     halos = [remedy.halo for remedy in span.remedies]
     reach = sum(halos)
@@ -131,7 +135,7 @@ def opened(source: Source, span: Span, first: int, stop: int, bench: Bench) -> C
         elif isinstance(above, Enlarging) and above.enlarges > 1 and isinstance(remedy, Moving) and remedy.moves:
             clip, drawn = remedy.drawn(clip, here, there, above.enlarges, bench), True
         else:
-            clip = remedy.applied(clip, here, there, bench)
+            clip = _laid(remedy, clip, here, there, bench)
     clip = clip.in_space(source.space)
     return _as_scanned(clip, scan) if span.remedies else clip
 
@@ -139,6 +143,38 @@ def opened(source: Source, span: Span, first: int, stop: int, bench: Bench) -> C
 def on_device(clip: Clip, bench: Bench) -> Clip:
     """The clip on the bench's device."""
     return replace(clip, frames=clip.frames.to(bench.device), origin=clip.origin.to(bench.device))
+
+
+def _laid(remedy: Remedy, clip: Clip, first: int, stop: int, bench: Bench) -> Clip:
+    """The frames first <= n < stop with a layer on them, its marks laid over those beneath.
+
+    A layer that leaves pixels in their places must have marked each one it changed; a layer that moves or enlarges
+    frames resamples, and marks, all of them.
+    """
+    if isinstance(remedy, Moving | Enlarging):
+        return remedy.applied(clip, first, stop, bench)
+    bare = replace(clip, origin=torch.zeros_like(clip.origin))
+    version = clip.frames._version
+    beneath, laid = clip.between(first, stop), remedy.applied(bare, first, stop, bench)
+    if clip.frames._version != version:
+        raise RestorationError(
+            f"the layer {type(remedy).__name__} wrote into the frames {clip.first}-{clip.stop - 1} it was given"
+        )
+    for number in laid.numbers:
+        _accounted(remedy, number, beneath[number], laid[number], laid.origin[number - first])
+    return replace(laid, origin=torch.maximum(beneath.origin, laid.origin))
+
+
+def _accounted(remedy: Remedy, number: int, before: Tensor, after: Tensor, marks: Tensor) -> None:
+    if before.data_ptr() == after.data_ptr() or bool(marks.all()):
+        return
+    silent = (before != after).any(dim=0) & (marks == Origin.UNTOUCHED)
+    if bool(silent.any()):
+        y, x = torch.nonzero(silent)[0].tolist()
+        raise RestorationError(
+            f"the layer {type(remedy).__name__} changed {int(silent.sum())} pixels of frame {number} without a mark, "
+            f"the first at row {y}, column {x}: where each pixel comes from must be told"
+        )
 
 
 def _as_scanned(clip: Clip, scan: Clip) -> Clip:

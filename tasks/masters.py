@@ -5,13 +5,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self, cast
 
-import torch
 from pydantic import BaseModel, ConfigDict
 
-from manifests.reel import Delivery, Ffv1Delivery, Hdr10Delivery, SdrDelivery
+from manifests.reel import Delivery, DisplayDelivery, Ffv1Delivery, Hdr10Delivery, SdrDelivery
 from restorers.clip import Clip, Origin
 from restorers.colorspace import Space
 from restorers.mastering import Grade, light_levels
+from restorers.profile import Profile
+from restorers.synthesis import Tally
 from tasks.lab import Lab
 from tasks.media.decode import encoded_codes
 from tasks.media.encode import Ffv1Spec, Hdr10Spec, OriginSpec, SdrSpec, SegmentWriter, Spec
@@ -31,8 +32,10 @@ class Facts(BaseModel):
     """Bits per channel of the codes."""
     digests: tuple[str, ...] = ()
     """Digest of each frame's codes as they went into the encoder, for the proof that the master decodes to them."""
-    shares: dict[str, float] = {}
-    """Share of the pixels of each origin."""
+    origins: Tally = Tally()
+    """How many of the pixels bear each mark of origin."""
+    synthetic: tuple[int, ...] = ()
+    """Pixels of each frame that are not its own: borrowed, interpolated or generated."""
     max_cll: float = 0.0
     """Brightest pixel, cd/m2."""
     falls: tuple[float, ...] = ()
@@ -55,83 +58,131 @@ class Master(Protocol):
         """The segment's files and facts by name."""
 
 
-class Ffv1Master(ExitStack):
-    """The restored master: the scan's own codes and space, lossless, with the map of origins beside it."""
+class OriginMap(ExitStack):
+    """The synthesis map of a segment: counted always, written beside it where the delivery asks for it."""
 
-    def __init__(self, delivery: Ffv1Delivery, shot: Shot, size: tuple[int, int], lab: Lab) -> None:
+    def __init__(self, delivery: Delivery, shot: Shot, size: tuple[int, int], lab: Lab) -> None:
         super().__init__()
-        self.size = size
-        self.white = 2 ** master_depth(delivery, shot) - 1
-        self.pictures = self.enter_context(SegmentWriter(lab.store.scratch(".mkv"), spec(delivery, shot, size)))
-        self.origins: SegmentWriter | None = None
+        self.tallies = list[Tally]()
+        self.written: SegmentWriter | None = None
         if delivery.origin:
-            self.origins = self.enter_context(SegmentWriter(lab.store.scratch(".mkv"), origin_spec(shot, size)))
-        self.counts = torch.zeros(256, dtype=torch.int64)
+            self.written = self.enter_context(SegmentWriter(lab.store.scratch(".mkv"), origin_spec(shot, size)))
 
     def write(self, clip: Clip) -> None:
-        """Encode restored frames, given in the space of the scan."""
-        for frame in clip.frames:
-            self.pictures.write(encoded_codes(frame[None], self.white)[0])
+        """Count, and encode, the marks of frames as delivered."""
         for origin in clip.origin.cpu():
-            self.counts += torch.bincount(origin.flatten(), minlength=256)
-            if self.origins:
-                self.origins.write(origin.numpy())
+            self.tallies.append(Tally.of(origin))
+            if self.written:
+                self.written.write(origin.numpy())
+
+    def counted(self) -> tuple[Tally, tuple[int, ...]]:
+        """The tally of the segment, and how many pixels of each frame are not its own."""
+        foreign = (Origin.BORROWED, Origin.INTERPOLATED, Origin.GENERATED)
+        return Tally.total(self.tallies), tuple(tally.count(*foreign) for tally in self.tallies)
 
     def files(self) -> dict[str, bytes | Path]:
-        """`segment`, `origin` and `facts`."""
+        """`origin`, where it is written."""
+        return {"origin": self.written.path} if self.written else {}
+
+
+class Ffv1Master(ExitStack):
+    """The restored master: the scan's own codes and space, lossless."""
+
+    def __init__(
+        self, delivery: Ffv1Delivery, shot: Shot, size: tuple[int, int], lab: Lab, *, profile: Profile
+    ) -> None:
+        super().__init__()
+        self.size, self.profile = size, profile
+        self.white = 2 ** master_depth(delivery, shot) - 1
+        self.pictures = self.enter_context(SegmentWriter(lab.store.scratch(".mkv"), spec(delivery, shot, size)))
+        self.origins = self.enter_context(OriginMap(delivery, shot, size, lab))
+
+    def write(self, clip: Clip) -> None:
+        """Encode restored frames, given in the space of the scan.
+
+        Raises:
+            RestorationError: a pixel of theirs is of an origin that the reel's profile forbids.
+        """
+        self.profile.check(clip)
+        for frame in clip.frames:
+            self.pictures.write(encoded_codes(frame[None], self.white)[0])
+        self.origins.write(clip)
+
+    def files(self) -> dict[str, bytes | Path]:
+        """`segment`, `facts` and, where it is asked for, `origin`."""
+        tally, synthetic = self.origins.counted()
         facts = Facts(
             frames=self.pictures.frames,
             height=self.size[0],
             width=self.size[1],
             bit_depth=self.white.bit_length(),
             digests=tuple(self.pictures.digests),
-            shares=Origin.shares_of(self.counts),
+            origins=tally,
+            synthetic=synthetic,
         )
-        files: dict[str, bytes | Path] = {"segment": self.pictures.path, "facts": facts.model_dump_json().encode()}
-        return files | ({"origin": self.origins.path} if self.origins else {})
+        return {"segment": self.pictures.path, "facts": facts.model_dump_json().encode(), **self.origins.files()}
 
 
 class DisplayMaster(ExitStack):
-    """A graded copy for a display: Rec.709 or Rec.2100 PQ."""
+    """A graded copy for a display: Rec.709 or Rec.2100 PQ. In its synthesis map the grade is a tone like any other."""
 
     def __init__(
-        self, delivery: SdrDelivery | Hdr10Delivery, grade: Grade, shot: Shot, size: tuple[int, int], lab: Lab
+        self,
+        delivery: DisplayDelivery,
+        grade: Grade,
+        shot: Shot,
+        size: tuple[int, int],
+        lab: Lab,
+        *,
+        profile: Profile,
     ) -> None:
         super().__init__()
-        self.grade, self.bench, self.size = grade, lab.bench, size
+        self.grade, self.bench, self.size, self.profile = grade, lab.bench, size, profile
         self.is_hdr = isinstance(delivery, Hdr10Delivery)
         self.pictures = self.enter_context(SegmentWriter(lab.store.scratch(".mkv"), spec(delivery, shot, size)))
+        self.origins = self.enter_context(OriginMap(delivery, shot, size, lab))
         self.max_cll, self.falls = 0.0, list[float]()
 
     def write(self, clip: Clip) -> None:
-        """Grade and encode restored frames, given in the space of the scan."""
+        """Grade and encode restored frames, given in the space of the scan.
+
+        Raises:
+            RestorationError: a pixel of theirs is of an origin that the reel's profile forbids.
+        """
+        self.profile.check(clip)
         for number in clip.numbers:  # one by one: grading needs several times the memory of what it grades
             frame = clip.between(number, number + 1).in_space(Space.DENSITY)
             shown = self.grade.displayed(self.grade.apply(frame, self.bench))
             self.pictures.write(encoded_codes(shown.frames, 65535)[0])
+            self.origins.write(shown.toned(shown.frames))
             if self.is_hdr:
                 peak, falls = light_levels(shown.frames)
                 self.max_cll = max(self.max_cll, peak)
                 self.falls += falls
 
     def files(self) -> dict[str, bytes | Path]:
-        """`segment` and `facts`."""
+        """`segment`, `facts` and, where it is asked for, `origin`."""
+        tally, synthetic = self.origins.counted()
         facts = Facts(
             frames=self.pictures.frames,
             height=self.size[0],
             width=self.size[1],
+            origins=tally,
+            synthetic=synthetic,
             max_cll=self.max_cll,
             falls=tuple(self.falls),
         )
-        return {"segment": self.pictures.path, "facts": facts.model_dump_json().encode()}
+        return {"segment": self.pictures.path, "facts": facts.model_dump_json().encode(), **self.origins.files()}
 
 
-def master(delivery: Delivery, grade: Grade | None, shot: Shot, size: tuple[int, int], lab: Lab) -> Master:
-    """A fresh segment of a delivery; display deliveries come with their grade."""
+def master(
+    delivery: Delivery, grade: Grade | None, shot: Shot, size: tuple[int, int], lab: Lab, *, profile: Profile
+) -> Master:
+    """A fresh segment of a delivery, held to a profile; display deliveries come with their grade."""
     if isinstance(delivery, Ffv1Delivery):
-        return Ffv1Master(delivery, shot, size, lab)
+        return Ffv1Master(delivery, shot, size, lab, profile=profile)
     assert grade is not None, f"delivery {delivery.kind} is graded before it is rendered"
-    return DisplayMaster(delivery, grade, shot, size, lab)
+    return DisplayMaster(delivery, grade, shot, size, lab, profile=profile)
 
 
 def master_depth(delivery: Ffv1Delivery, shot: Shot) -> Literal[8, 10, 12, 16]:

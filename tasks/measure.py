@@ -19,8 +19,9 @@ from tasks.quality import Quality, quality
 from tasks.render import Rendered
 from tasks.shot import Shot
 from tasks.store import Artifact
+from tasks.synthesis import map_pictures
 
-REVISION = 2
+REVISION = 3
 PICTURE_WIDTH = 960  # px, of the report's pictures
 
 
@@ -61,6 +62,7 @@ def measure(rendered: Rendered, lab: Lab) -> Measured:
         "revision": REVISION,
         "shot": shot.recipe(),
         "masters": [segment.outputs["segment"].digest for segment in masters],
+        "maps": [segment.outputs["origin"].digest for segment in masters if "origin" in segment.outputs],
         "trunks": Quality.trunk_digests(lab.trunks),
     }
 
@@ -82,6 +84,7 @@ def measure(rendered: Rendered, lab: Lab) -> Measured:
                 **{name: jpeg(reduced(codes(clip), PICTURE_WIDTH)) for name, clip in pictures.items()},
                 **{f"slice-{side}": jpeg(taken.codes, quality=88, fine_color=True) for side, taken in slices.items()},
                 **evidence(shot, lab),
+                **map_pictures(rendered, lab),
             }
         }
 

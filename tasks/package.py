@@ -14,6 +14,7 @@ from pydantic_core import to_json
 
 from manifests.reel import Reel
 from restorers.mastering import content_light
+from restorers.synthesis import Tally
 from tasks.checkpoint import Done, Piece, checkpointed, lab_task, state
 from tasks.lab import Lab
 from tasks.masters import origin_spec, spec
@@ -25,10 +26,20 @@ from tasks.render import Rendered, Segment
 from tasks.report.account import account
 from tasks.report.content import DeliveryRow
 from tasks.report.page import report_page
+from tasks.synthesis import MapAccount, Synthesis
 from tasks.verification import sha256
 
 REVISION = 1
-NAMES = {"ffv1": "{}.mkv", "origin": "{}.origin.mkv", "sdr": "{}.sdr.mp4", "hdr10": "{}.hdr10.mp4"}
+NAMES = {
+    "ffv1": "{}.mkv",
+    "sdr": "{}.sdr.mp4",
+    "hdr10": "{}.hdr10.mp4",
+    "origin": "{}.origin.mkv",
+    "sdr-origin": "{}.sdr.origin.mkv",
+    "hdr10-origin": "{}.hdr10.origin.mkv",
+}
+MAPPED = {"origin": "ffv1", "sdr-origin": "sdr", "hdr10-origin": "hdr10"}
+"""Each synthesis map, and the delivery it lies beside."""
 
 
 class MasterFile(BaseModel):
@@ -76,6 +87,7 @@ def package(
     delivered = _delivered(reel, folder, tuple(files), lab)
     rows = [DeliveryRow(**file.model_dump()) for file in files]
     _write(folder / "report.html", report_page(account(reel, rendered, measured, rows, lab)))
+    _write(folder / "synthesis.json", to_json(_synthesis(reel, rendered, files, lab), indent=1).decode())
     found = [{"shot": m.shot.index, "measures": m.measures(lab), "quality": m.quality(lab)} for m in measured]
     _write(folder / "measures.json", to_json(found, indent=1).decode())
     _write(folder / "ledger.jsonl", "".join(line.model_dump_json() + "\n" for line in _lines(reel, lab)))
@@ -101,13 +113,13 @@ def _kinds(reel: Reel) -> list[str]:
     kinds: list[str] = []
     for delivery in reel.delivery:
         kinds.append(delivery.kind)
-        if getattr(delivery, "origin", False):
-            kinds.append("origin")
+        if delivery.origin:
+            kinds += [origin for origin, mapped in MAPPED.items() if mapped == delivery.kind]
     return kinds
 
 
 def _master(kind: str, reel: Reel, rendered: Sequence[Rendered], folder: Path, lab: Lab) -> tuple[MasterFile, Done]:
-    output, delivery = ("origin", "ffv1") if kind == "origin" else ("segment", kind)
+    output, delivery = ("origin", MAPPED[kind]) if kind in MAPPED else ("segment", kind)
     segments = [segment for shot in rendered for segment in shot.of(delivery)]
     parts = [segment.outputs[output] for segment in segments]
     scan = rendered[0].shot.scan
@@ -115,7 +127,7 @@ def _master(kind: str, reel: Reel, rendered: Sequence[Rendered], folder: Path, l
     facts = segments[0].facts(lab)
     size = facts.height, facts.width
     prescribed = next(d for d in reel.delivery if d.kind == delivery)
-    coding = origin_spec(rendered[0].shot, size) if kind == "origin" else spec(prescribed, rendered[0].shot, size)
+    coding = origin_spec(rendered[0].shot, size) if kind in MAPPED else spec(prescribed, rendered[0].shot, size)
     recipe = {
         "stage": "package",
         "revision": REVISION,
@@ -151,6 +163,25 @@ def _master(kind: str, reel: Reel, rendered: Sequence[Rendered], folder: Path, l
     if kind == "ffv1":
         shutil.copyfile(lab.store.path(done.records["file"].outputs["framemd5"]), folder / f"{reel.id}.framemd5")
     return file, done
+
+
+def _synthesis(reel: Reel, rendered: Sequence[Rendered], files: Sequence[MasterFile], lab: Lab) -> Synthesis:
+    """What is needed to read the reel's synthesis maps without this program, and their totals."""
+    tallies: dict[str, list[Tally]] = {d.kind: [shot.tally(d.kind, lab) for shot in rendered] for d in reel.delivery}
+    return Synthesis(
+        profile=reel.profile,
+        proof=reel.profile.proof(Tally.total(tallies[reel.delivery[0].kind])),
+        maps=tuple(
+            MapAccount(
+                name=file.name,
+                of=NAMES[MAPPED[file.kind]].format(reel.id),
+                pixels=Tally.total(tallies[MAPPED[file.kind]]),
+                shots=tuple(tallies[MAPPED[file.kind]]),
+            )
+            for file in files
+            if file.kind in MAPPED
+        ),
+    )
 
 
 def _levels(segments: Sequence[Segment], lab: Lab) -> list[tuple[float, tuple[float, ...]]]:

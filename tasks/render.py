@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict
 from manifests.reel import Delivery, Reel
 from restorers import RESTORERS
 from restorers.mastering import Grade
+from restorers.profile import Profile
 from restorers.render import Span, opened
+from restorers.synthesis import Tally
 from tasks.checkpoint import Done, Piece, Recipe, checkpointed, lab_task, state
 from tasks.examine import examine
 from tasks.footage import remedy, source
@@ -26,7 +28,7 @@ from tasks.shot import Layer, Shot
 from tasks.store import Artifact
 
 CHUNK = 48
-REVISION = 1
+REVISION = 2
 
 
 class Segment(BaseModel):
@@ -56,13 +58,23 @@ class Rendered(BaseModel):
         """The segments of one kind of delivery."""
         return tuple(segment for segment in self.segments if segment.kind == kind)
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of delivery, the lossless master first where there is one."""
+        return tuple(sorted({segment.kind for segment in self.segments}, key=lambda kind: (kind != "ffv1", kind)))
+
+    def tally(self, kind: str, lab: Lab) -> Tally:
+        """Where the pixels of one kind of delivery come from."""
+        return Tally.total(segment.facts(lab).origins for segment in self.of(kind))
+
 
 class Graded(BaseModel):
-    """A delivery and the grade found for it; none for the lossless master, which is not graded."""
+    """A delivery, the profile it keeps to, and its grade; none for the lossless master, which is not graded."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     delivery: Delivery
+    profile: Profile
     grade: Layer | None = None
 
 
@@ -90,7 +102,10 @@ def grade_deliveries(reel: Reel, shots: tuple[Shot, ...], lab: Lab) -> tuple[Gra
     """The reel's deliveries, those for a display with the grade found for the reel as a whole."""
     graded = [(delivery, getattr(delivery, "mastering", None)) for delivery in reel.delivery]
     found = {m.kind: examine.submit(toned(shots), m, lab) for _, m in graded if m is not None}
-    return tuple(Graded(delivery=d, grade=found[m.kind].result() if m is not None else None) for d, m in graded)
+    return tuple(
+        Graded(delivery=d, profile=reel.profile, grade=found[m.kind].result() if m is not None else None)
+        for d, m in graded
+    )
 
 
 def toned(shots: Iterable[Shot]) -> tuple[Shot, ...]:
@@ -124,7 +139,9 @@ def rendered_chunk(shot: Shot, first: int, stop: int, deliveries: tuple[Graded, 
                 for kind in sorted(missing):
                     if kind not in masters:
                         graded = by_kind[kind]
-                        made = master(graded.delivery, _grade(graded, lab), shot, clip.size, lab)
+                        made = master(
+                            graded.delivery, _grade(graded, lab), shot, clip.size, lab, profile=graded.profile
+                        )
                         masters[kind] = writing.enter_context(made)
                     masters[kind].write(clip)
                 tell("render", shot.name, clip.stop - shot.first, shot.stop - shot.first)
@@ -149,6 +166,7 @@ def segment_recipe(shot: Shot, first: int, stop: int, graded: Graded) -> dict[st
         "chunk": [first, stop],
         "fps": str(shot.scan.fps),
         "delivery": graded.delivery.model_dump(mode="json", exclude={"mastering"}),
+        "profile": graded.profile.value,
         "grade": graded.grade.key if graded.grade else None,
         "ffmpeg": fingerprint(),
     }

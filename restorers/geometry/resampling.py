@@ -77,6 +77,19 @@ def fetched(frame: Tensor, tables: Tables) -> Tensor:
     return _side_by_side(picture.clamp(least, most).reshape(len(frame), -1, factor, width))
 
 
+def carried(plane: Singles, movement: Movement) -> Singles:
+    """A plane `(H, W)` that says something of a frame's pixels, laid where a picture shows them, its edge repeated."""
+    x, y = movement.places().astype(np.float32)
+    return np.asarray(cv2.remap(plane, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE), np.float32)
+
+
+def greatest(marks: NDArray[np.uint8], movement: Movement) -> NDArray[np.uint8]:
+    """Marks `(H, W)` of a frame laid along a movement: of all the pixels that one is made of, the greatest mark."""
+    around = cv2.dilate(marks, np.ones((TAPS + 1, TAPS + 1), np.uint8))
+    x, y = movement.places().astype(np.float32)
+    return np.asarray(cv2.remap(around, x, y, cv2.INTER_NEAREST, None, cv2.BORDER_REPLICATE), np.uint8)
+
+
 def resampled(frames: Tensor, displacement: Tensor) -> Tensor:
     """Frames fetched along any displacement: `out(x) = frame(x + displacement(x))`, edge repeated.
 

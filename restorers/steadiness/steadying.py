@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from restorers.clip import Clip, Origin
+from restorers.clip import Clip
 from restorers.geometry import warp
 from restorers.geometry.movement import Movement, Where, after, zoomed
-from restorers.geometry.resampling import moved
+from restorers.geometry.resampling import carried, greatest, moved
 from restorers.geometry.warp import AFFINE, WARP
 from restorers.restorer import Array, Bench, Moving, RestorationError
 from restorers.steadiness.borders import Donor, filled
 from restorers.steadiness.jumps import Jump, offsets
 
 Floats: TypeAlias = NDArray[np.float64]
+Singles: TypeAlias = NDArray[np.float32]
 Modes: TypeAlias = tuple[tuple[int, int], ...]
 
 REACH = 2
@@ -102,26 +103,33 @@ class Steadying(Moving):
             )
         kept, (height, width) = clip.between(first, stop), clip.size
         frames = clip.frames.new_empty((len(kept), 3, factor * height, factor * width))
-        origin = kept.origin.repeat_interleave(factor, dim=1).repeat_interleave(factor, dim=2)
+        origin = kept.origin.new_empty((len(kept), factor * height, factor * width))
 
         def lay(number: int) -> None:
             mark = self._steadied(clip, number, factor, frames[number - first])
-            origin[number - first] = torch.maximum(origin[number - first], torch.from_numpy(mark).to(origin.device))
+            origin[number - first] = torch.from_numpy(mark)
 
         bench.map(lay, kept.numbers)
         return replace(kept, frames=frames, origin=origin)
 
+    def carried(self, plane: Singles, number: int) -> Singles:
+        """A plane `(H, W)` that belongs to a frame, laid where the steadied frame shows it, its edge repeated."""
+        movement = Movement.of(self.where(number), self.size)
+        return plane if self.steady or movement.still else carried(plane, movement)
+
     def _steadied(self, clip: Clip, number: int, factor: int, picture: Tensor) -> NDArray[np.uint8]:
-        """Fill a picture `(3, factor H, factor W)` with a frame in its place; what was done to its pixels."""
+        """Fill a picture `(3, factor H, factor W)` with a frame in its place; the marks of its pixels."""
         movement = Movement.of(self.where(number), self.size, factor=factor)
         moved(clip[number], movement, picture)
+        beneath = clip.origin[number - clip.first].cpu().numpy()
         if movement.still:
-            return np.full(movement.size, Origin.UNTOUCHED, np.uint8)
+            return beneath
         others = sorted((n for n in clip.numbers if 0 < abs(n - number) <= self.halo), key=lambda n: abs(n - number))
         donors = (
             Donor(n - number, clip[n], Movement.of(self.where(number, n), self.size, factor=factor)) for n in others
         )
-        return filled(picture, movement, donors)
+        marks = filled(picture, movement, donors)
+        return np.maximum(marks, greatest(beneath, movement)) if beneath.any() else marks
 
     def summary(self) -> str:
         """E.g. `static camera; weave 1.31 px, warp 0.42 px, told to within 0.08 px; frame 9 jumps 4 px up (splice)`."""

@@ -2,9 +2,11 @@
 
 from tasks.report.content import (
     BlemishRow,
+    BlemishTally,
     DeliveryRow,
     Fact,
     Finding,
+    MapSheet,
     Mend,
     ReportContent,
     ShotSheet,
@@ -15,10 +17,12 @@ from tasks.report.page import report_page
 
 __all__ = [
     "BlemishRow",
+    "BlemishTally",
     "DeliveryRow",
     "Fact",
     "Finding",
     "LayerSheet",
+    "MapSheet",
     "Mend",
     "ReportContent",
     "ShotSheet",

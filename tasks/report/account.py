@@ -2,13 +2,15 @@
 
 import os
 import platform
+from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 
 import torch
 
 from manifests.reel import Reel
-from restorers.cleaning.mends import Blemish, Mending
+from restorers import RESTORERS
+from restorers.cleaning.mends import REASONS, Blemish, Mending
 from restorers.deflicker import Evening
 from restorers.restorer import Restorer
 from restorers.steadiness.steadying import Steadying
@@ -21,9 +23,11 @@ from tasks.media.ffmpeg import fingerprint
 from tasks.render import Rendered
 from tasks.report.content import (
     BlemishRow,
+    BlemishTally,
     DeliveryRow,
     Fact,
     Finding,
+    MapSheet,
     Mend,
     ReportContent,
     ShotSheet,
@@ -33,6 +37,8 @@ from tasks.report.evenness import evenness
 from tasks.report.layers import LayerSheet
 from tasks.report.steadiness import steadiness, telling_frames
 from tasks.shot import Shot
+from tasks.synthesis import map_name, mapped_frames
+from tasks.weight import weight
 
 LISTED = 200
 SHOWN = 24
@@ -45,17 +51,21 @@ def account(
     """What the report of a restored reel tells."""
     shots = [each.shot for each in rendered]
     blemishes = [row for shot in shots for row in _blemishes(shot, lab)]
+    mended = sorted((row for row in blemishes if row.action != "left"), key=lambda row: row.confidence)
+    left = sorted((row for row in blemishes if row.action == "left"), key=lambda row: -REASONS.index(row.reason))
     return ReportContent(
         reel=reel,
         scan=shots[0].scan,
         shots=tuple(_sheet(made, found, lab) for made, found in zip(rendered, measured, strict=True)),
         treatments=tuple(_treatment(i, restorer, shots) for i, restorer in enumerate(reel.treatments)),
-        blemishes=tuple(blemishes[:LISTED]),
-        blemish_count=len(blemishes),
+        blemishes=tuple(mended[:LISTED]),
+        left=tuple(left[:LISTED]),
+        tallies=tallies(blemishes),
         deliveries=tuple(files),
         bill=bill(lab.ledger.read(), shots[0].scan.fps, reel=reel.id),
         environment=environment(lab),
         mends=_mends(measured, lab),
+        weight=_weight(shots, lab),
     )
 
 
@@ -73,9 +83,6 @@ def environment(lab: Lab) -> tuple[Fact, ...]:
 
 def _sheet(rendered: Rendered, measured: Measured, lab: Lab) -> ShotSheet:
     shot = rendered.shot
-    masters = [segment.facts(lab) for segment in rendered.of("ffv1")]
-    frames = sum(facts.frames for facts in masters)
-    names = masters[0].shares if masters else {}
     return ShotSheet(
         index=shot.index,
         first=shot.first,
@@ -85,9 +92,13 @@ def _sheet(rendered: Rendered, measured: Measured, lab: Lab) -> ShotSheet:
         after=measured.picture("after", lab),
         measures=measured.measures(lab),
         quality=measured.quality(lab),
-        shares={name: sum(facts.shares[name] * facts.frames for facts in masters) / frames for name in names},
+        origins=rendered.tally(rendered.kinds[0], lab),
         slices=(measured.picture("slice-before", lab), measured.picture("slice-after", lab)),
         layers=_layers(shot, measured, lab),
+        maps=tuple(
+            MapSheet(shot.index, number, share, measured.picture(map_name(number), lab))
+            for number, share in mapped_frames(rendered, lab).items()
+        ),
     )
 
 
@@ -111,35 +122,59 @@ def _layers(shot: Shot, measured: Measured, lab: Lab) -> tuple[LayerSheet, ...]:
     return tuple(sheets)
 
 
+def tallies(blemishes: Sequence[BlemishRow]) -> tuple[BlemishTally, ...]:
+    """How many blemishes there are of each class, by what was done about them; most pixels first, those left last."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    areas: Counter[tuple[str, str, str]] = Counter()
+    for row in blemishes:
+        what = (row.kind, row.action, row.reason if row.action == "left" else "")
+        counts[what] += 1
+        areas[what] += row.area
+    ordered = sorted(counts, key=lambda what: (what[1] == "left", -areas[what], -counts[what], what))
+    return tuple(BlemishTally(*what, counts[what], areas[what]) for what in ordered)
+
+
+def _weight(shots: Sequence[Shot], lab: Lab) -> str:
+    layers = [layer for shot in shots for layer in shot.layers if RESTORERS[layer.kind].remedy is Mending]
+    return str(weight(layers, shots, lab)) if layers else ""
+
+
 def _mendings(shot: Shot, lab: Lab) -> list[Mending]:
     return [found for layer in shot.layers if isinstance(found := remedy(layer, lab), Mending)]
 
 
 def _blemishes(shot: Shot, lab: Lab) -> list[BlemishRow]:
-    return [_row(blemish, shot) for found in _mendings(shot, lab) for blemish in found.blemishes]
+    return [row_of(blemish, shot) for found in _mendings(shot, lab) for blemish in found.blemishes]
 
 
 def _mends(measured: Sequence[Measured], lab: Lab) -> tuple[Mend, ...]:
     """The largest mends of the reel, largest first."""
     largest = [
-        (blemish, each) for each in measured for found in _mendings(each.shot, lab) for blemish in largest_mends(found)
+        (blemish, part, each)
+        for each in measured
+        for found in _mendings(each.shot, lab)
+        for blemish, part in largest_mends(found)
     ]
-    largest.sort(key=lambda one: (-one[0].area, one[0].frame, one[0].id))
+    largest.sort(key=lambda one: (-one[1].area, one[1].frame, one[0].id))
     return tuple(
-        Mend(_row(blemish, each.shot), *(each.picture(name, lab) for name in mend_names(blemish)))
-        for blemish, each in largest[:SHOWN]
+        Mend(row_of(blemish, each.shot), *(each.picture(name, lab) for name in mend_names(blemish)))
+        for blemish, _, each in largest[:SHOWN]
     )
 
 
-def _row(blemish: Blemish, shot: Shot) -> BlemishRow:
+def row_of(blemish: Blemish, shot: Shot) -> BlemishRow:
+    """A blemish of a shot as it is listed."""
     return BlemishRow(
         id=blemish.id,
         kind=blemish.kind,
         shot=shot.index,
-        frame=blemish.frame,
+        frame=blemish.first,
+        last=blemish.last,
         box=blemish.box,
         action=blemish.action,
         reason=blemish.reason,
-        donor=blemish.donors[0] if blemish.donors else 0,
+        donors=blemish.donors,
         area=blemish.area,
+        confidence=blemish.confidence,
+        left=blemish.left / blemish.parts,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from manifests.reel import Reel
 from restorers.metrics.measures import Measures
 from restorers.restorer import Restorer
+from restorers.synthesis import Tally
 from tasks.cost import Bill
 from tasks.quality import Quality
 from tasks.report.layers import LayerSheet, Picture
@@ -40,9 +41,10 @@ class ShotSheet:
         after: that frame as restored; it may be larger.
         measures: before against after.
         quality: VMAF and LPIPS, or why they are absent.
-        shares: share of its pixels of each origin, by lower-case name, together 1; empty if nobody counted.
+        origins: how many of its pixels bear each mark of origin; empty if nobody counted.
         slices: one column of the frame over time, a pixel a frame, before and after.
         layers: what the layers did that can be shown, lowest first.
+        maps: the synthesis maps of the frames that have most to show.
     """
 
     index: int
@@ -53,9 +55,27 @@ class ShotSheet:
     after: Picture
     measures: Measures
     quality: Quality
-    shares: dict[str, float]
+    origins: Tally
     slices: tuple[Picture, Picture] | None = None
     layers: tuple[LayerSheet, ...] = ()
+    maps: tuple["MapSheet", ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class MapSheet:
+    """The synthesis map of one frame over its picture.
+
+    Attributes:
+        shot: index of its shot.
+        frame: reel number.
+        share: of its pixels that are not its own, 0 to 1.
+        picture: the map.
+    """
+
+    shot: int
+    frame: int
+    share: float
+    picture: Picture
 
 
 @dataclass(frozen=True)
@@ -66,12 +86,15 @@ class BlemishRow:
         id: as a manifest names it to take a repair back.
         kind: dust, scratch ...
         shot: index of its shot.
-        frame: reel number.
+        frame: reel number of the first frame it is on.
         box: top, left, bottom, right in pixels, half-open.
         action: borrowed, interpolated, left ...
-        reason: why it was left, if it was.
-        donor: frames from here to the one it was borrowed from; 0 for none.
+        reason: why it was left, if it or parts of it were.
+        donors: frames from here to those it was borrowed from, most used first.
         area: pixels replaced.
+        last: reel number of the last frame it is on; None where that is the first.
+        confidence: 0 to 1, how likely it is a blemish.
+        left: share of its parts that were left as found.
     """
 
     id: str
@@ -81,8 +104,45 @@ class BlemishRow:
     box: tuple[int, int, int, int]
     action: str
     reason: str = ""
-    donor: int = 0
+    donors: tuple[int, ...] = ()
     area: int = 0
+    last: int | None = None
+    confidence: float = 1.0
+    left: float = 0.0
+
+    @property
+    def frames(self) -> str:
+        """The frames it is on."""
+        return str(self.frame) if self.last in (None, self.frame) else f"{self.frame}\N{EN DASH}{self.last}"
+
+    @property
+    def done(self) -> str:
+        """What was done about it, in words."""
+        if self.action == "left":
+            return f"left: {self.reason}" if self.reason else "left"
+        lent = ", ".join(f"{abs(k)} {'before' if k < 0 else 'after'}" for k in self.donors[:3])
+        more = ", ..." if len(self.donors) > 3 else ""
+        parts = f"; {self.left:.0%} of it left: {self.reason}" if self.left else ""
+        return f"{self.action} from {lent}{more}{parts}" if lent else f"{self.action}{parts}"
+
+
+@dataclass(frozen=True)
+class BlemishTally:
+    """How many blemishes of one class had one thing done about them.
+
+    Attributes:
+        kind: dust, scratch ...
+        action: borrowed, interpolated, left ...
+        reason: why they were left.
+        count: blemishes.
+        area: pixels replaced.
+    """
+
+    kind: str
+    action: str
+    reason: str
+    count: int
+    area: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,12 +182,14 @@ class ReportContent:
         scan: what ingest found.
         shots: in reel order.
         treatments: in the order of work.
-        blemishes: those to be listed; fewer than `blemish_count` where there are too many for a page.
-        blemish_count: how many there are.
+        blemishes: the mended ones to be listed, least certain first; not all where they are too many for a page.
+        left: those left as found to be listed; not all where they are too many.
+        tallies: how many there are of each class, by what was done about them.
         mends: those that are shown, largest first.
         deliveries: the files.
         bill: what it cost; None where the ledger is not at hand.
         environment: versions and machine.
+        weight: what is kept of the mends, against the scan, in words.
         elsewhere: where the full list of blemishes lies, for the reader.
     """
 
@@ -136,12 +198,19 @@ class ReportContent:
     shots: tuple[ShotSheet, ...]
     treatments: tuple[TreatmentSheet, ...]
     blemishes: tuple[BlemishRow, ...]
-    blemish_count: int
     deliveries: tuple[DeliveryRow, ...]
     bill: Bill | None
     environment: tuple[Fact, ...]
+    left: tuple[BlemishRow, ...] = ()
+    tallies: tuple[BlemishTally, ...] = ()
     mends: tuple[Mend, ...] = ()
+    weight: str = ""
     elsewhere: str = field(default="the folder layers")
+
+    @property
+    def blemish_count(self) -> int:
+        """How many blemishes were found."""
+        return sum(tally.count for tally in self.tallies)
 
     @property
     def frames(self) -> int:

@@ -10,26 +10,21 @@ import jinja2
 from markupsafe import Markup
 
 from restorers.restorer import Restorer
+from restorers.synthesis import MODELS, WORDS, Tally
 from tasks.report.charts import frame_labels
-from tasks.report.content import ReportContent, ShotSheet
+from tasks.report.content import BlemishRow, ReportContent, ShotSheet
 from tasks.report.overview import over_time
+from tasks.report.painting import COLORS
 from tasks.report.pictures import room, uri
 from tasks.report.plots import by_frequency
-from tasks.report.summary import comparisons, gist, total_shares, weighted
+from tasks.report.summary import comparisons, gist, weighted
 
-ORIGINS = {
-    "untouched": "the scan's own codes",
-    "toned": "the same pixel, another tone",
-    "resampled": "the same picture, moved",
-    "grain": "fresh grain on the picture",
-    "borrowed": "taken from another frame",
-    "interpolated": "filled in from around it",
-    "generated": "made by a model",
-}
 UNFOLDED = 12  # shots; of a reel that has more, each is folded
 DELIVERIES = {
     "ffv1": "Restored master",
-    "origin": "Map of origins",
+    "origin": "Synthesis map of the master",
+    "sdr-origin": "Synthesis map of the Rec.709 copy",
+    "hdr10-origin": "Synthesis map of the HDR10 copy",
     "sdr": "Access copy, Rec.709",
     "hdr10": "Access copy, HDR10",
 }
@@ -49,7 +44,7 @@ def report_page(content: ReportContent) -> str:
     """A reel's report as one self-contained HTML page.
 
     Raises:
-        ValueError: there are no shots, or the origins of a shot do not sum to 1.
+        ValueError: there are no shots.
     """
     if not content.shots:
         raise ValueError(f"reel {content.reel.id} has no shots to report on")
@@ -64,6 +59,7 @@ def report_page(content: ReportContent) -> str:
     )
     environment.filters.update(figure=_figure, percent=_percent, size=_size, uri=uri, count=_count, duration=_duration)
     frequency = by_frequency(content.shots)
+    tally = Tally.total(shot.origins for shot in content.shots)
     return environment.get_template("page.html").render(
         content=content,
         reel=content.reel,
@@ -78,10 +74,14 @@ def report_page(content: ReportContent) -> str:
         room=room(len(content.shots)),
         folded=len(content.shots) > UNFOLDED,
         nearness=_nearness(content.shots),
-        shares=total_shares(content.shots),
-        origins=ORIGINS,
+        tally=tally,
+        proof=content.reel.profile.proof(tally),
+        origins={origin.name.lower(): words for origin, words in WORDS.items()},
+        model_names=MODELS,
+        painted={origin.name.lower(): f"rgb({r} {g} {b})" for origin, (r, g, b) in COLORS.items()},
         delivery_names=DELIVERIES,
         treatments=[(sheet, _about(sheet.restorer), settings(sheet.restorer)) for sheet in content.treatments],
+        blemish_lists=_blemish_lists(content),
         over_time=over_time(content.shots),
         by_frequency=Markup(frequency) if frequency else None,  # numbers and our own words
         running=_duration(float(content.frames / content.scan.fps)),
@@ -100,6 +100,15 @@ def settings(restorer: Restorer) -> tuple[Setting, ...]:
         )
         for name, field in type(restorer).model_fields.items()
         if name != "kind"
+    )
+
+
+def _blemish_lists(content: ReportContent) -> tuple[tuple[str, tuple[BlemishRow, ...], int], ...]:
+    """The lists of the page: title, rows, and how many there are in all."""
+    left = sum(tally.count for tally in content.tallies if tally.action == "left")
+    return (
+        ("Left as found", content.left, left),
+        ("Mended, the least certain first", content.blemishes, content.blemish_count - left),
     )
 
 

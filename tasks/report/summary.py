@@ -75,22 +75,6 @@ def weighted(shots: Sequence[ShotSheet], read: Callable[[ShotSheet], float | Non
     return sum(value * count for value, count in pairs) / frames if frames else None
 
 
-def total_shares(shots: Sequence[ShotSheet]) -> dict[str, float]:
-    """Share of the pixels of each origin over the shots that know it, together 1; empty where none does.
-
-    Raises:
-        ValueError: the shares of a shot do not sum to 1.
-    """
-    known = [shot for shot in shots if shot.shares]
-    for shot in known:
-        if abs(sum(shot.shares.values()) - 1) > 1e-6:
-            total = sum(shot.shares.values())
-            raise ValueError(f"the origins of shot {shot.index} sum to {total:.6f}, not 1: {shot.shares}")
-    frames = sum(shot.measures.frames for shot in known)
-    names = dict.fromkeys(name for shot in known for name in shot.shares)
-    return {name: sum(shot.shares.get(name, 0.0) * shot.measures.frames for shot in known) / frames for name in names}
-
-
 def _compared(measure: _Measure, shots: Sequence[ShotSheet]) -> Comparison:
     both = [s for s in shots if None not in (measure.read(s.measures.before), measure.read(s.measures.after))]
     before = weighted(both, lambda s: measure.read(s.measures.before))
