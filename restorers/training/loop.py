@@ -50,7 +50,7 @@ def trained(
     device: torch.device,
     checkpoint: bytes | None = None,
     every: int = 200,
-    keep: Callable[[bytes], None],
+    keep: Callable[[int, bytes], None],
     tell: Callable[[int, float], None],
 ) -> N:
     """The network that a lesson makes, ready to be run.
@@ -59,9 +59,9 @@ def trained(
         lesson: what it learns.
         recipe: for how long and how fast.
         device: where to compute.
-        checkpoint: what `keep` was given last, to go on from there; must be of the same lesson and recipe.
+        checkpoint: the last one that `keep` was given, to go on from there; must be of the same lesson and recipe.
         every: steps between checkpoints.
-        keep: is given a checkpoint now and then, and at the end.
+        keep: is given how many steps are done and a checkpoint, now and then and at the end.
         tell: is told after each step how many are done, and the loss.
 
     Raises:
@@ -87,7 +87,7 @@ def trained(
         _averaged(average, network, min(recipe.average, (1 + step) / (10 + step)))
         done = step + 1
         if done % every == 0 or done == recipe.steps:
-            keep(_checkpoint(done, recipe, network, average, optimizer))
+            keep(done, _checkpoint(done, recipe, network, average, optimizer))
         tell(done, float(loss.detach()))
     network.load_state_dict(average)
     return network.eval().requires_grad_(False)

@@ -40,7 +40,7 @@ def test_a_lesson_is_learned() -> None:
         lesson,
         Recipe(steps=400, rate=1e-2, average=0.9),
         device=CPU,
-        keep=lambda _: None,
+        keep=lambda *_: None,
         tell=lambda _, loss: losses.append(loss),
     )
     assert losses[0] > 0.5
@@ -50,7 +50,7 @@ def test_a_lesson_is_learned() -> None:
 
 def test_a_killed_training_goes_on_to_the_same_bits() -> None:
     recipe = Recipe(steps=60, warming=5, seed=3)
-    whole = trained(Doubling(), recipe, device=CPU, every=20, keep=lambda _: None, tell=lambda *_: None)
+    whole = trained(Doubling(), recipe, device=CPU, every=20, keep=lambda *_: None, tell=lambda *_: None)
     kept: list[bytes] = []
 
     def tell(done: int, _: float) -> None:
@@ -58,9 +58,17 @@ def test_a_killed_training_goes_on_to_the_same_bits() -> None:
             raise Killed
 
     with pytest.raises(Killed):
-        trained(Doubling(), recipe, device=CPU, every=20, keep=kept.append, tell=tell)
+        trained(Doubling(), recipe, device=CPU, every=20, keep=lambda _, data: kept.append(data), tell=tell)
     again = Doubling()
-    resumed = trained(again, recipe, device=CPU, checkpoint=kept[-1], every=20, keep=kept.append, tell=lambda *_: None)
+    resumed = trained(
+        again,
+        recipe,
+        device=CPU,
+        checkpoint=kept[-1],
+        every=20,
+        keep=lambda _, data: kept.append(data),
+        tell=lambda *_: None,
+    )
     assert again.asked == list(range(40, 60))
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name])
@@ -69,25 +77,34 @@ def test_a_killed_training_goes_on_to_the_same_bits() -> None:
 def test_a_finished_training_is_not_begun_again() -> None:
     recipe = Recipe(steps=5)
     kept: list[bytes] = []
-    done = trained(Doubling(), recipe, device=CPU, keep=kept.append, tell=lambda *_: None)
+    done = trained(Doubling(), recipe, device=CPU, keep=lambda _, data: kept.append(data), tell=lambda *_: None)
     lesson = Doubling()
-    again = trained(lesson, recipe, device=CPU, checkpoint=kept[-1], keep=kept.append, tell=lambda *_: None)
+    again = trained(
+        lesson, recipe, device=CPU, checkpoint=kept[-1], keep=lambda _, data: kept.append(data), tell=lambda *_: None
+    )
     assert lesson.asked == []
     assert torch.equal(done[0].weight, again[0].weight)
 
 
 def test_a_checkpoint_of_another_recipe_is_refused() -> None:
     kept: list[bytes] = []
-    trained(Doubling(), Recipe(steps=5), device=CPU, keep=kept.append, tell=lambda *_: None)
+    trained(Doubling(), Recipe(steps=5), device=CPU, keep=lambda _, data: kept.append(data), tell=lambda *_: None)
     with pytest.raises(ValueError, match="of the recipe"):
-        trained(Doubling(), Recipe(steps=6), device=CPU, checkpoint=kept[-1], keep=kept.append, tell=lambda *_: None)
+        trained(
+            Doubling(),
+            Recipe(steps=6),
+            device=CPU,
+            checkpoint=kept[-1],
+            keep=lambda _, data: kept.append(data),
+            tell=lambda *_: None,
+        )
 
 
 def test_training_leaves_the_chance_of_others_alone() -> None:
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
-    trained(Doubling(), Recipe(steps=2), device=CPU, keep=lambda _: None, tell=lambda *_: None)
+    trained(Doubling(), Recipe(steps=2), device=CPU, keep=lambda *_: None, tell=lambda *_: None)
     assert torch.equal(torch.rand(3), expected)
 
 

@@ -1,0 +1,144 @@
+"""What space knows of a picture under a hole: filled in from around it, when no neighboring frame can tell.
+
+All methods work in brightness, linear light to the power of 0.45, where steps that look alike are alike; they give the
+hole a picture without grain, which whoever asked lays over it. By our own network, or by three classical ones:
+
+Telea, *An Image Inpainting Technique Based on the Fast Marching Method*, J. Graphics Tools 9(1), 2004.
+doi:10.1080/10867651.2004.10487596. Bertalmio, Bertozzi, Sapiro, *Navier-Stokes, Fluid Dynamics, and Image and Video
+Inpainting*, CVPR 2001. doi:10.1109/CVPR.2001.990497. Genser, Seiler, Schilling, Kaup, *Spectral Constrained Frequency
+Selective Extrapolation for Rapid Image Error Concealment*, IWSSIP 2018. doi:10.1109/IWSSIP.2018.8439139 (FSR).
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from restorers.detail.grain import Floats
+from restorers.networks.painter import BLOCK, Painter, brightness, density_of
+from restorers.networks.weights import opened
+from restorers.restorer import Bench
+
+Method = Literal["network", "telea", "navier-stokes", "fsr"]
+Mask = NDArray[np.bool_]
+Box = tuple[int, int, int, int]
+
+CONTEXT = 16  # pixels around a hole that the painter must see at least
+CROPS = (64, 96, 128)
+CELL = CROPS[-1] - 2 * CONTEXT
+"""Pixels a side into which larger holes are cut."""
+
+DEEP = 20.0  # pixels from a hole's rim to its heart beyond which it is filled at half the size first
+RIM = 12.0  # pixels of such a hole that are then painted at full size
+RADIUS = 3.0
+SOFT = 0.8  # pixels: grain at the rim is softened before it is carried into a hole
+ROUNDING = 10_000  # OpenCV's fast marching rounds even floats to whole numbers
+
+
+def filled(picture: Tensor, hole: Tensor, method: Method, bench: Bench) -> Tensor:
+    """The picture with its hole filled, without grain there; elsewhere it is as it was, bit for bit.
+
+    Args:
+        picture: density, `(3, h, w)`; what it has in the hole makes no difference.
+        hole: bool, `(h, w)`.
+        method: by what.
+        bench: lends the network's weights.
+
+    Raises:
+        ValueError: the hole is the whole picture.
+        MissingWeights: the network's weights are not there, or are not the ones pinned.
+    """
+    mask = np.asarray(hole.cpu().numpy(), bool)
+    if mask.all():
+        raise ValueError(f"nothing is known around a hole that is the whole picture, {tuple(hole.shape)}")
+    if not mask.any():
+        return picture
+    shown = brightness(picture)
+    if method == "network":
+        painted = _painted(shown, mask, opened("painter", Painter, bench))
+    else:
+        planes = _classical(np.ascontiguousarray(shown.cpu().numpy()), mask, method)
+        painted = torch.from_numpy(planes).to(picture.device)
+    return torch.where(hole.to(picture.device), density_of(painted), picture)
+
+
+def _painted(shown: Tensor, hole: Mask, painter: Painter) -> Tensor:
+    """Brightness `(3, h, w)` with its holes painted, large ones from coarse to fine."""
+    depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    if depth.max() > DEEP:
+        heart = depth > RIM
+        coarse = functional.interpolate(
+            _painted(*_halved(shown, hole), painter)[None], size=hole.shape, mode="bilinear", align_corners=False
+        )[0]
+        shown = torch.where(torch.from_numpy(heart).to(shown.device), coarse, shown)
+        hole = hole & ~heart
+    known = torch.from_numpy(~hole).to(shown.device, shown.dtype)
+    out = shown.clone()
+    for part, (top, left, bottom, right) in _parts(hole):
+        rows, columns = _crop(top, bottom, hole.shape[0]), _crop(left, right, hole.shape[1])
+        inner = torch.from_numpy(part[rows, columns]).to(shown.device)
+        painted = _run(painter, shown[:, rows, columns], known[rows, columns])
+        out[:, rows, columns] = torch.where(inner, painted, out[:, rows, columns])
+    return out
+
+
+def _run(painter: Painter, shown: Tensor, known: Tensor) -> Tensor:
+    """One crop through the network, made up to whole blocks by what is not known; `(3, h, w)`."""
+    height, width = known.shape
+    more = (0, -width % BLOCK, 0, -height % BLOCK)
+    dtype = painter.end.weight.dtype
+    with torch.inference_mode():
+        painted = painter(
+            functional.pad(shown, more)[None].to(dtype).contiguous(), functional.pad(known, more)[None, None].to(dtype)
+        )
+    return torch.as_tensor(painted[0, :, :height, :width].to(shown.dtype)).clone()
+
+
+def _parts(hole: Mask) -> Iterator[tuple[Mask, Box]]:
+    """The pieces of a hole that do not touch, large ones cut into cells: each as a mask, and its box."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(hole.astype(np.uint8), connectivity=8)
+    for label in range(1, count):
+        x, y, w, h = (int(value) for value in stats[label][:4])
+        for top in range(y, y + h, CELL):
+            for left in range(x, x + w, CELL):
+                bottom, right = min(top + CELL, y + h), min(left + CELL, x + w)
+                part = np.zeros_like(hole)
+                part[top:bottom, left:right] = labels[top:bottom, left:right] == label
+                if part.any():
+                    yield part, (top, left, bottom, right)
+
+
+def _crop(start: int, stop: int, length: int) -> slice:
+    """What is shown of a row or a column around a part of it: as long as the smallest crop that gives it context."""
+    size = min(next(size for size in CROPS if size >= stop - start + 2 * CONTEXT), length)
+    first = min(max((start + stop - size) // 2, 0), length - size)
+    return slice(first, first + size)
+
+
+def _halved(shown: Tensor, hole: Mask) -> tuple[Tensor, Mask]:
+    """The picture at half the size, of what is known alone."""
+    known = torch.from_numpy(~hole).to(shown.device, shown.dtype)[None, None]
+    share = functional.avg_pool2d(known, 2, ceil_mode=True)
+    half = functional.avg_pool2d(shown[None] * known, 2, ceil_mode=True) / torch.clamp(share, min=0.25)
+    return half[0], np.asarray(share[0, 0].cpu().numpy() == 0)
+
+
+def _classical(shown: Floats, hole: Mask, method: Literal["telea", "navier-stokes", "fsr"]) -> Floats:
+    """Brightness `(3, h, w)` with its holes filled by OpenCV."""
+    if method == "fsr":
+        picture = np.ascontiguousarray(shown.transpose(1, 2, 0))
+        picture[hole] = 0
+        filled = picture.copy()
+        cv2.xphoto.inpaint(picture, (~hole).astype(np.uint8), filled, cv2.xphoto.INPAINT_FSR_FAST)
+        return np.asarray(filled.transpose(2, 0, 1), np.float32)
+    known = (~hole).astype(np.float32)
+    share = np.maximum(cv2.GaussianBlur(known, (0, 0), SOFT), 1e-6)
+    flag = cv2.INPAINT_TELEA if method == "telea" else cv2.INPAINT_NS
+    soft = [cv2.GaussianBlur(plane * known, (0, 0), SOFT) / share * (known * ROUNDING) for plane in shown]
+    done = [cv2.inpaint(np.ascontiguousarray(plane), hole.astype(np.uint8), RADIUS, flag) for plane in soft]
+    return np.asarray(np.stack(done) / ROUNDING, np.float32)

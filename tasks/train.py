@@ -1,0 +1,305 @@
+"""Training a network: from a folder of pictures to its weights and their card.
+
+What it costs is said before it begins. It may be killed at any time: begun again in the same folder, it goes on.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from restorers.networks.card import Card, Data, Recipe, digest
+from restorers.networks.weights import packed
+from restorers.training.loop import Lesson, trained
+from restorers.training.painting import Painting
+from tasks.progress import tell
+from tasks.rates import Rates
+
+PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+TIMED = 6  # steps, of which the fastest tells what a step costs
+KEPT_BACK = 0.1  # share of the pictures
+
+
+class Untrainable(ValueError):
+    """A network cannot be trained as asked; says what was found and what is wanted."""
+
+
+class Training(BaseModel):
+    """A training as asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="of the network")
+    data: Path = Field(description="folder of the pictures it learns from, and of all folders in it")
+    licence: str = Field(description="of these pictures, for the card")
+    shapes: Path | None = Field(None, description="folder of pictures of damage, opaque or else white where it is")
+    shapes_licence: str = Field("", description="of these, for the card")
+    out: Path = Field(description="folder for its weights, its card and its checkpoint")
+    minutes: float = Field(30, gt=0, description="how long it may learn on this machine, if nothing else runs")
+    device: str = "cpu"
+    seed: int = 0
+    rate: float = Field(2.5e-3, gt=0, description="learning rate at its highest")
+
+
+class Begun(BaseModel):
+    """What is known of a training from its beginning on; lies beside its checkpoint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: Recipe
+    data: str = Field(description="sha256 of everything it learns from")
+    done: int = 0
+    cpu_s: float = 0.0
+    gpu_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a network learns from: photographs, 8-bit sRGB `(h, w, 3)`, shapes of damage `(h, w)`, and their digest."""
+
+    photographs: tuple[NDArray[np.uint8], ...]
+    shapes: tuple[NDArray[np.bool_], ...]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a network is made, and what its card says of it."""
+
+    purpose: str
+    not_for: str
+    architecture: str
+    settings: Mapping[str, int]
+    lesson: Callable[[Material, Mapping[str, int]], Lesson[Any]]
+
+
+def _painting(material: Material, settings: Mapping[str, int]) -> Painting:
+    kept_back = max(round(KEPT_BACK * len(material.photographs)), 1)
+    return Painting(material.photographs, material.shapes, kept_back=kept_back, **settings)
+
+
+COURSES: Mapping[str, Course] = {
+    "painter": Course(
+        purpose="fills holes of up to some 40 pixels in pictures, from what is around them",
+        not_for="showing as evidence what nobody saw: what it paints is likely, not known; never in fidelity profile",
+        architecture="painter.Painter",
+        settings={"width": 16, "depth": 96},
+        lesson=_painting,
+    )
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a training will take, by the steps tried.
+
+    Attributes:
+        steps: all of them.
+        left: those still to do.
+        hours: for these, alone on this machine, on one CPU core or one GPU.
+        money: for these, at the given rates.
+    """
+
+    steps: int
+    left: int
+    hours: float
+    money: float
+
+
+class Workshop:
+    """A network in training, in the folder that holds what is done of it so far."""
+
+    def __init__(self, training: Training) -> None:
+        """Read what it learns from, and what is there already.
+
+        Raises:
+            Untrainable: there is no such network, nothing to learn from, or the folder has a training of other data.
+        """
+        if training.name not in COURSES:
+            raise Untrainable(f"there is no network {training.name!r} to train; there are: {', '.join(COURSES)}")
+        self.training, self.course = training, COURSES[training.name]
+        self.material = material(training)
+        try:
+            self.lesson = self.course.lesson(self.material, self.course.settings)
+        except ValueError as error:
+            raise Untrainable(f"{training.data}: {error}") from error
+        self.device = torch.device(training.device)
+        self.begun = self._begun()
+
+    @property
+    def weights(self) -> Path:
+        """Where the weights are put; the card is beside them."""
+        return self.training.out / f"{self.training.name}.safetensors"
+
+    def cost(self, rates: Rates) -> Cost:
+        """What is left to do, at a lab's rates."""
+        recipe, left = self.begun.recipe, self.begun.recipe.steps - self.begun.done
+        hours = left * self._step_s() / 3600
+        hourly = rates.gpu_hour if self.device.type == "cuda" else rates.cpu_hour
+        return Cost(recipe.steps, left, hours, hours * hourly)
+
+    def run(self) -> Card:
+        """Train it to the end, put weights and card in the folder, and give the card."""
+        self.training.out.mkdir(parents=True, exist_ok=True)
+        recipe, clock = self.begun.recipe, _Clock(self.begun, self.device)
+
+        def keep(done: int, checkpoint: bytes) -> None:
+            _write(self._checkpoint, checkpoint)
+            _write(self._note, clock.read(done).model_dump_json(indent=1).encode())
+
+        network = trained(
+            self.lesson,
+            recipe,
+            device=self.device,
+            checkpoint=self._checkpoint.read_bytes() if self._checkpoint.exists() else None,
+            keep=keep,
+            tell=lambda done, _: tell("train", self.training.name, done, recipe.steps),
+        )
+        return self._published(network.cpu(), clock.read(recipe.steps))
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.training.out / f"{self.training.name}.checkpoint"
+
+    @property
+    def _note(self) -> Path:
+        return self.training.out / f"{self.training.name}.begun.json"
+
+    def _begun(self) -> Begun:
+        if not self._note.exists():
+            steps = max(round(self.training.minutes * 60 / self._step_s()), 1)
+            recipe = Recipe(steps=steps, rate=self.training.rate, seed=self.training.seed)
+            return Begun(recipe=recipe, data=self.material.sha256)
+        begun = Begun.model_validate_json(self._note.read_bytes())
+        if begun.data != self.material.sha256:
+            raise Untrainable(
+                f"{self.training.out} holds a training of {self.training.name} from other data "
+                f"(sha256 {begun.data[:16]}..., now {self.material.sha256[:16]}...); give another folder"
+            )
+        return begun
+
+    def _step_s(self) -> float:
+        """Seconds that a step takes here."""
+        marks: list[float] = []
+        trained(
+            self.lesson,
+            Recipe(steps=TIMED),
+            device=self.device,
+            keep=lambda *_: None,
+            tell=lambda *_: marks.append(time.process_time() if self.device.type == "cpu" else time.monotonic()),
+        )
+        return float(np.median(np.diff(marks)))
+
+    def _published(self, network: torch.nn.Module, used: Begun) -> Card:
+        weights = packed(network)
+        pictures = len(self.material.photographs)
+        data = [Data(name=self.training.data.name, licence=self.training.licence, used=f"{pictures} pictures")]
+        if self.training.shapes:
+            shapes = f"{len(self.material.shapes)} shapes of damage, every second one"
+            data.append(Data(name=self.training.shapes.name, licence=self.training.shapes_licence, used=shapes))
+        card = Card(
+            name=self.training.name,
+            purpose=self.course.purpose,
+            not_for=self.course.not_for,
+            architecture=self.course.architecture,
+            settings=dict(self.course.settings),
+            parameters=sum(each.numel() for each in network.parameters()),
+            sha256=digest(weights),
+            data=tuple(data),
+            recipe=used.recipe,
+            cpu_s=round(used.cpu_s, 1),
+            gpu_s=round(used.gpu_s, 1),
+            scores=self.lesson.scores(network),
+            commit=_commit(),
+        )
+        _write(self.weights, weights)
+        _write(self.weights.with_suffix(".json"), (card.model_dump_json(indent=1) + "\n").encode())
+        return card
+
+
+class _Clock:
+    """What a training has used, with what it had used when it was last killed."""
+
+    def __init__(self, begun: Begun, device: torch.device) -> None:
+        self.begun, self.on_gpu = begun, device.type == "cuda"
+        self.cpu_s, self.wall_s = time.process_time(), time.monotonic()
+
+    def read(self, done: int) -> Begun:
+        used = time.process_time() - self.cpu_s
+        held = time.monotonic() - self.wall_s if self.on_gpu else 0.0
+        spent = {"cpu_s": self.begun.cpu_s + used, "gpu_s": self.begun.gpu_s + held}
+        return self.begun.model_copy(update={"done": done, **spent})
+
+
+def material(training: Training) -> Material:
+    """What there is to learn from, in the order of the paths.
+
+    Of the shapes every second one in each folder is taken; the others are left to judge by.
+
+    Raises:
+        Untrainable: there is no picture, or one that cannot be read.
+    """
+    sums = hashlib.sha256()
+    photographs = tuple(
+        np.ascontiguousarray(_picture(path, cv2.IMREAD_COLOR, sums)[..., ::-1]) for path in _files(training.data)
+    )
+    if not photographs:
+        raise Untrainable(f"{training.data} holds no picture ({', '.join(PICTURES)})")
+    shapes: tuple[NDArray[np.bool_], ...] = ()
+    if training.shapes:
+        folders = sorted({path.parent for path in _files(training.shapes)})
+        paths = [path for folder in folders for path in sorted(_files(folder, deep=False))[::2]]
+        shapes = tuple(_shape(_picture(path, cv2.IMREAD_UNCHANGED, sums)) for path in paths)
+    return Material(photographs, shapes, sums.hexdigest())
+
+
+def _files(folder: Path, *, deep: bool = True) -> list[Path]:
+    found = folder.rglob("*") if deep else folder.iterdir()
+    return sorted(path for path in found if path.suffix.lower() in PICTURES)
+
+
+def _picture(path: Path, flag: int, sums: "hashlib._Hash") -> NDArray[np.uint8]:
+    data = path.read_bytes()
+    sums.update(data)
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+    if picture is None or picture.dtype != np.uint8:
+        raise Untrainable(f"{path} cannot be read as a picture of 8 bits")
+    return np.asarray(picture, np.uint8)
+
+
+def _shape(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    plane = picture if picture.ndim == 2 else picture[..., 3] if picture.shape[2] == 4 else picture.max(2)
+    return np.asarray(plane > 127)
+
+
+def _write(path: Path, data: bytes) -> None:
+    scratch = path.with_name(path.name + ".part")
+    with scratch.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(path)
+
+
+def _commit() -> str:
+    """The commit of this code; the release where it is installed without its history."""
+    git = shutil.which("git")
+    if git:
+        asked = subprocess.run(
+            [git, "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        )
+        if asked.returncode == 0:
+            return asked.stdout.strip()
+    return f"release {version('reelwright')}"
