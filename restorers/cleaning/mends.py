@@ -152,9 +152,17 @@ class Mending(Remedy):
             span = slice(parts[0].start, parts[-1].start + parts[-1].area)
             blemishes.append(blemish.model_copy(update=_outcome(now, self.marks[span][kept[span]])))
             rows += ((part.frame, *part.box, part.area, REASONS.index(part.reason)) for part in now)
-        changes = {"blemishes": tuple(blemishes), "parts": np.array(rows, np.int32).reshape(-1, 7), "unmet": unmet}
-        arrays = {name: getattr(self, name)[kept] for name in ("places", "values", "marks")}
-        return self.model_copy(update=changes | arrays)
+        return type(self)(
+            size=self.size,
+            first=self.first,
+            frames=self.frames,
+            blemishes=tuple(blemishes),
+            parts=np.array(rows, np.int32).reshape(-1, 7),
+            places=self.places[kept],
+            values=self.values[kept],
+            marks=self.marks[kept],
+            unmet=unmet,
+        )
 
     def apply(self, clip: Clip, bench: Bench) -> Clip:
         """The clip with its blemishes mended; every other pixel is the same number."""
