@@ -1,4 +1,4 @@
-"""The command line: `reelwright demo`, plan, look, restore, status, report, cost, verify."""
+"""The command line: `reelwright demo`, plan, look, blemishes, restore, status, report, cost, verify."""
 
 import atexit
 import json
@@ -54,6 +54,7 @@ app = typer.Typer(
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the manifest is wrong, 4 the scan is faulty, 5 the budget is
     spent (run again to go on), 6 verify found damage, 7 somebody else is restoring this reel.""",
 )
+LISTED = 100  # blemishes in a table; files hold them all
 console = Console()
 errors = Console(stderr=True)
 
@@ -141,6 +142,45 @@ def look(
             for name, layers in layers_to_show(reel, seen, tuple(layer or ())).items():
                 for path in looked_at(seen, layers, out, here, name=name):
                     console.print(path, soft_wrap=True)
+
+
+@app.command()
+def blemishes(
+    manifest: Manifest,
+    vault: Vault,
+    shot: Annotated[int | None, typer.Option("--shot", min=1, help="of this shot alone")] = None,
+    frame: Annotated[int | None, typer.Option("--frame", min=0, help="on this frame alone")] = None,
+    kind: Annotated[list[str] | None, typer.Option("--kind", help="dust, scratch ...; may be repeated")] = None,
+    action: Annotated[list[str] | None, typer.Option("--action", help="borrowed, left ...; may be repeated")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option("--sheet", dir_okay=False, help="picture them as found and mended in this JPEG file")
+    ] = None,
+    lab: LabFolder = Path("lab"),
+    device: Device = "cpu",
+    as_csv: Annotated[bool, typer.Option("--csv", help="print CSV instead of a table")] = False,
+    as_json: Json = False,
+) -> None:
+    """List what repair found and what it did about it, with the manifest's edits on it: to look through and edit."""
+    with _explained():
+        here = _lab(lab, vault, Path("restored"), device, None)
+        from manifests import read
+        from tasks import finds
+        from tasks.pictures import jpeg
+
+        found = finds.finds_so_far(read(manifest), here)
+        chosen = finds.chosen(found, shot=shot, frame=frame, kinds=kind or (), actions=action or ())
+        if sheet is not None:
+            with shown_progress(errors):
+                sheet.write_bytes(jpeg(finds.sheet(chosen, here)))
+        if as_json:
+            _print_json([find.line() for find in chosen])
+        elif as_csv:
+            sys.stdout.write(finds.listed(chosen))
+        else:
+            console.print(tables.blemish_table(chosen[:LISTED]))
+            for line in tables.blemish_lines(min(LISTED, len(chosen)), chosen, found):
+                console.print(line, highlight=False)
+            console.print(f"{finds.weight_of(found, here)}", highlight=False)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """What the command line shows a person: values of the tasks as tables and lines."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from manifests.reel import Reel
     from tasks.cost import Bill, Forecast
     from tasks.demo import Row
+    from tasks.finds import Find, Finds
     from tasks.package import Delivered
     from tasks.plan import Step
     from tasks.status import ReelState
@@ -69,6 +71,34 @@ def delivered_line(delivered: "Delivered") -> str:
     """What was done for it, and what that cost."""
     made = f"{delivered.made} pieces of work done" if delivered.made else "nothing had to be done"
     return f"{made}, {delivered.recalled} recalled; spent {delivered.money:.4f} {delivered.currency}"
+
+
+def blemish_table(finds: Sequence["Find"]) -> Table:
+    """Blemishes and what was done about them."""
+    right = {"shot", "frames", "certain", "px"}
+    columns = ("id", "kind", "shot", "frames", "x, y, size", "certain", "what was done", "px")
+    table = _table("", *columns, right=right)
+    for find in finds:
+        row = find.row
+        top, left, bottom, right_edge = row.box
+        size = f"{left}, {top}, {right_edge - left} x {bottom - top}"
+        what = (f"{row.confidence:.2f}", row.done, str(row.area or ""))
+        style = "dim" if row.action == "left" else ""
+        table.add_row(row.id, row.kind, str(row.shot), row.frames, size, *what, style=style)
+    return table
+
+
+def blemish_lines(shown: int, finds: Sequence["Find"], found: Sequence["Finds"]) -> Iterator[str]:
+    """How many there are, what was done about them, and what a person can do."""
+    done = Counter((find.blemish.action, find.blemish.reason) for find in finds)
+    words = [f"{n} {action}" + (f" ({reason})" if reason else "") for (action, reason), n in done.most_common()]
+    yield f"{len(finds)} blemishes: {', '.join(words)}" if finds else "No such blemish."
+    if shown < len(finds):
+        yield f"The first {shown} are shown; --csv and --json list all."
+    unmet = [name for one in found for name in one.mending.unmet]
+    if unmet:
+        yield f"Nothing was found where these rejected ones were: {', '.join(unmet)}"
+    yield "To take a mend back, put its id under `reject` of `repair` in the manifest; nothing is examined again."
 
 
 def bill_tables(made: "Bill") -> Iterator[Table]:

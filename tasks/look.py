@@ -23,11 +23,11 @@ class NotThere(LookupError):
     """The lab has not found out yet what is to be looked at; says what is missing."""
 
 
-def shot_so_far(reel: Reel, number: int, lab: Lab) -> Shot:
-    """A shot of a reel with the layers that the lab has made for it, as the manifest prescribes them now.
+def shots_so_far(reel: Reel, lab: Lab) -> tuple[Shot, ...]:
+    """The shots of a reel with a layer for each treatment; layers that the lab has not made have no outputs.
 
     Raises:
-        NotThere: the reel was not taken in or not cut yet, or has no such shot.
+        NotThere: the reel was not taken in or not cut yet.
     """
     taken_in = lab.store.recall(key(ingestion(reel, lab)))
     if taken_in is None:
@@ -36,7 +36,16 @@ def shot_so_far(reel: Reel, number: int, lab: Lab) -> Shot:
     listed = lab.store.recall(key(cutting(reel, scan)))
     if listed is None:
         raise NotThere(f"{reel.id}: the cuts have not been looked for yet; `reelwright restore` does")
-    shots = layered(reel, shots_of(reel, scan, listed, lab), lab)
+    return layered(reel, shots_of(reel, scan, listed, lab), lab)
+
+
+def shot_so_far(reel: Reel, number: int, lab: Lab) -> Shot:
+    """A shot of a reel with the layers that the lab has made for it, as the manifest prescribes them now.
+
+    Raises:
+        NotThere: the reel was not taken in or not cut yet, or has no such shot.
+    """
+    shots = shots_so_far(reel, lab)
     if not 1 <= number <= len(shots):
         raise NotThere(f"{reel.id} has {len(shots)} shots; there is no shot {number}")
     shot = shots[number - 1]

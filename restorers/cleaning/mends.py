@@ -50,7 +50,7 @@ class Blemish(BaseModel):
     donors: tuple[int, ...] = Field((), description="frames from here to those it was borrowed from, most used first")
     area: int = Field(0, description="pixels replaced")
     parts: int = Field(1, description="pieces it is mended in: rows of the layer's `parts`")
-    left: int = Field(0, description="how many of these were left as found")
+    parts_left: int = Field(0, description="how many of these were left as found")
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,7 @@ def _outcome(parts: Sequence[Part], marks: NDArray[np.uint8]) -> dict[str, objec
         "reason": Counter(left).most_common(1)[0][0] if left else "",
         "donors": _donors(marks),
         "area": len(marks),
-        "left": len(left),
+        "parts_left": len(left),
     }
 
 

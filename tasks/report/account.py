@@ -176,5 +176,5 @@ def row_of(blemish: Blemish, shot: Shot) -> BlemishRow:
         donors=blemish.donors,
         area=blemish.area,
         confidence=blemish.confidence,
-        left=blemish.left / blemish.parts,
+        left=blemish.parts_left / blemish.parts,
     )

@@ -97,7 +97,7 @@ def test_the_record_says_what_was_left_of_a_scratch_and_why() -> None:
     pieces = scratch(4, 8)
     pieces[3] = Mend(pieces[3].frame, pieces[3].found, reason="nothing fits")
     one = layer(*pieces).blemishes[0]
-    assert (one.action, one.reason, one.left, one.parts) == ("borrowed", "nothing fits", 1, 10)
+    assert (one.action, one.reason, one.parts_left, one.parts) == ("borrowed", "nothing fits", 1, 10)
 
 
 def test_a_stored_layer_is_the_same_layer_in_fewer_bytes() -> None:
@@ -204,7 +204,7 @@ def test_a_region_takes_back_what_meets_it_and_of_a_scratch_those_pieces_alone()
     record = layer(*scratch(4, 8), mend(5, found((2, 2, 5, 5))))
     after = replace(NOTHING, reject=(Region(first=5, last=6, bottom=20),)).of(record)
     line, speck = after.blemishes
-    assert (line.action, line.reason, line.left, line.parts) == ("borrowed", "rejected", 2, 10)
+    assert (line.action, line.reason, line.parts_left, line.parts) == ("borrowed", "rejected", 2, 10)
     assert (speck.action, speck.reason) == ("left", "rejected")
     touched = {n: np.argwhere(after.touched(n)) for n in range(20)}
     assert all(rows[:, 0].min() >= 20 for rows in (touched[5], touched[6]))
