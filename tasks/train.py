@@ -50,7 +50,7 @@ class Training(BaseModel):
     minutes: float = Field(30, gt=0, description="how long it may learn on this machine, if nothing else runs")
     device: str = "cpu"
     seed: int = 0
-    rate: float = Field(2.5e-3, gt=0, description="learning rate at its highest")
+    rate: float = Field(3e-3, gt=0, description="learning rate at its highest")
 
 
 class Begun(BaseModel):
@@ -95,7 +95,7 @@ COURSES: Mapping[str, Course] = {
         purpose="fills holes of up to some 40 pixels in pictures, from what is around them",
         not_for="showing as evidence what nobody saw: what it paints is likely, not known; never in fidelity profile",
         architecture="painter.Painter",
-        settings={"width": 16, "depth": 96},
+        settings={"width": 16, "depth": 64},
         lesson=_painting,
     )
 }

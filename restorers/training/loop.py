@@ -1,10 +1,12 @@
 """The loop every network of ours is trained by.
 
-AdamW with a cosine, gradients clipped, and the moving average of the weights kept: all that is remembered from one step
-to the next is in the checkpoint, and a batch is made from its step's number alone. So a training that was killed goes
-on, on a CPU, to the same bits.
+AdamW, gradients clipped, a learning rate that stays until it falls along a cosine at the end, and the moving average of
+the weights kept. All that is remembered from one step to the next is in the checkpoint, and a batch is made from its
+step's number alone. So a training that was killed goes on, on a CPU, to the same bits; and until its rate falls it can
+be made longer or shorter, as if it had been from the beginning.
 
-Loshchilov, Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019 (AdamW); *SGDR*, ICLR 2017 (the cosine).
+Loshchilov, Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019 (AdamW); *SGDR*, ICLR 2017 (the cosine). Hu et
+al., *MiniCPM*, COLM 2024, arXiv:2404.06395 (a rate that stays, then falls).
 """
 
 import io
@@ -59,7 +61,8 @@ def trained(
         lesson: what it learns.
         recipe: for how long and how fast.
         device: where to compute.
-        checkpoint: the last one that `keep` was given, to go on from there; must be of the same lesson and recipe.
+        checkpoint: the last one that `keep` was given, to go on from there; must be of the same lesson and recipe,
+            but for the number of steps as long as the rate has not begun to fall.
         every: steps between checkpoints.
         keep: is given how many steps are done and a checkpoint, now and then and at the end.
         tell: is told after each step how many are done, and the loss.
@@ -94,13 +97,20 @@ def trained(
 
 
 def rate(step: int, recipe: Recipe) -> float:
-    """The learning rate of a step: a short rise, then a cosine that ends at zero.
+    """The learning rate of a step: a short rise, a long stay, and a cosine to zero over the last part.
 
-    >>> round(rate(100, Recipe(steps=200, rate=1.0, warming=0)), 3)
-    0.5
+    >>> recipe = Recipe(steps=200, rate=1.0, warming=0, falling=0.5)
+    >>> [round(rate(step, recipe), 3) for step in (0, 100, 150)]
+    [1.0, 1.0, 0.5]
     """
     rising = min((step + 1) / (recipe.warming + 1), 1.0)
-    return recipe.rate * rising * (1 + math.cos(math.pi * step / recipe.steps)) / 2
+    fallen = max(step - _stays(recipe), 0) / max(recipe.steps - _stays(recipe), 1)
+    return recipe.rate * rising * (1 + math.cos(math.pi * fallen)) / 2
+
+
+def _stays(recipe: Recipe) -> int:
+    """The step at which the rate begins to fall."""
+    return recipe.steps - round(recipe.falling * recipe.steps)
 
 
 def _averaged(average: dict[str, Tensor], network: torch.nn.Module, memory: float) -> None:
@@ -134,8 +144,10 @@ def _resumed(
     optimizer: torch.optim.Optimizer,
 ) -> int:
     state = torch.load(io.BytesIO(checkpoint), weights_only=True)
-    if state["recipe"] != recipe.model_dump():
-        raise ValueError(f"the checkpoint is of the recipe {state['recipe']}, not of {recipe.model_dump()}")
+    begun = Recipe.model_validate(state["recipe"])
+    longer = begun.model_copy(update={"steps": recipe.steps}) == recipe
+    if begun != recipe and not (longer and state["done"] <= min(_stays(begun), _stays(recipe))):
+        raise ValueError(f"the checkpoint, {state['done']} steps on, is of the recipe {begun}, not of {recipe}")
     network.load_state_dict(state["network"])
     optimizer.load_state_dict(state["optimizer"])
     for name, value in state["average"].items():

@@ -112,5 +112,17 @@ def test_the_learning_rate_rises_and_falls() -> None:
     recipe = Recipe(steps=1000, rate=2.0, warming=99)
     rates = [rate(step, recipe) for step in range(1000)]
     assert rates[0] == pytest.approx(0.02)
-    assert rates.index(max(rates)) == 99
+    assert rates[99] == rates[599] == 2.0
+    assert rates[800] == pytest.approx(1.0)
     assert rates[-1] < 1e-4
+
+
+def test_a_training_is_made_longer_as_if_it_had_been_from_the_beginning() -> None:
+    kept: list[bytes] = []
+    short, long = Recipe(steps=20, warming=2), Recipe(steps=40, warming=2)
+    trained(Doubling(), short, device=CPU, every=10, keep=lambda _, data: kept.append(data), tell=lambda *_: None)
+    whole = trained(Doubling(), long, device=CPU, keep=lambda *_: None, tell=lambda *_: None)
+    resumed = trained(Doubling(), long, device=CPU, checkpoint=kept[0], keep=lambda *_: None, tell=lambda *_: None)
+    assert torch.equal(whole[0].weight, resumed[0].weight)
+    with pytest.raises(ValueError, match="20 steps on"):
+        trained(Doubling(), long, device=CPU, checkpoint=kept[1], keep=lambda *_: None, tell=lambda *_: None)
