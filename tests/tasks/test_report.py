@@ -160,7 +160,7 @@ def content() -> ReportContent:
         Repair(sensitivity=7.5), (Finding(1, "mended 14 dust in 32 frames"), Finding(2, "mended nothing in 30 frames"))
     )
     blemishes = tuple(
-        BlemishRow(f"dust-{n:04d}", "dust", 1, 100 + n, (10 * n, 20, 10 * n + 6, 29), "borrowed", donor=-1, area=37)
+        BlemishRow(f"dust-{n:04d}", "dust", 1, 100 + n, (10 * n, 20, 10 * n + 6, 29), "borrowed", donors=(-1,), area=37)
         for n in range(14)
     )
     return ReportContent(
