@@ -120,7 +120,10 @@ class BlemishRow:
         """What was done about it, in words."""
         if self.action == "left":
             return f"left: {self.reason}" if self.reason else "left"
-        lent = ", ".join(f"{abs(k)} {'before' if k < 0 else 'after'}" for k in self.donors[:3])
+        if self.last in (None, self.frame):
+            lent = ", ".join(f"frame {self.frame + k}" for k in self.donors[:3])
+        else:
+            lent = ", ".join(f"{abs(k)} {'before' if k < 0 else 'after'}" for k in self.donors[:3])
         more = ", ..." if len(self.donors) > 3 else ""
         parts = f"; {self.left:.0%} of it left: {self.reason}" if self.left else ""
         return f"{self.action} from {lent}{more}{parts}" if lent else f"{self.action}{parts}"

@@ -21,6 +21,7 @@ from tasks.ledger import Line, Reading
 from tasks.quality import Quality
 from tasks.report import (
     BlemishRow,
+    BlemishTally,
     DeliveryRow,
     Fact,
     Finding,
@@ -32,6 +33,7 @@ from tasks.report import (
     TreatmentSheet,
     report_page,
 )
+from tasks.report.account import tallies
 from tasks.report.charts import Chart, lines
 from tasks.report.layers import Mesh, Shading
 from tasks.report.page import UNFOLDED, settings
@@ -169,7 +171,11 @@ def content() -> ReportContent:
         shots=(shot(1, 100, 32), shot(2, 132, 30)),
         treatments=(repair,),
         blemishes=blemishes,
-        blemish_count=900,
+        left=(BlemishRow("hair-0", "hair", 1, 103, (0, 0, 9, 4), "left", reason="nothing fits", confidence=0.4),),
+        tallies=(
+            BlemishTally("dust", "borrowed", "", 880, 31_000),
+            BlemishTally("hair", "left", "nothing fits", 20, 0),
+        ),
         deliveries=(DeliveryRow("ffv1", "harbor-1931-r2.mkv", "b7" * 32, 123_456_789, 62),),
         bill=spent(),
         environment=(Fact("Reelwright", "0.1.0"), Fact("torch", "2.13.0")),
@@ -207,6 +213,8 @@ def test_what_people_wrote_is_shown_and_never_run(content: ReportContent) -> Non
         scan=content.scan.model_copy(update={"warnings": (attack,)}),
         treatments=(TreatmentSheet(content.treatments[0].restorer, (Finding(1, attack),)),),
         blemishes=(replace(content.blemishes[0], id=attack, kind=attack, reason=attack),),
+        left=(replace(content.left[0], id=attack, kind=attack, reason=attack),),
+        tallies=(BlemishTally(attack, "left", attack, 3, 0),),
         deliveries=(replace(content.deliveries[0], name=attack, kind=attack),),
         environment=(Fact(attack, attack),),
     )
@@ -268,7 +276,7 @@ def test_the_facts_of_the_reel_are_all_there(content: ReportContent) -> None:
         "Harbor survey", "The harbor, 1931, reel harbor-1931-r2", "agfa-pankine", "nitrate", "35mm", "dupe negative",
         "240, 10 bit, printing-density", "161 at 24 fps", "harbor/r2/%07d.dpx", "a3" * 32, "b7" * 32,
         "123.46 MB", "frames 140-141 are missing", "Splice at frame 131", "mended 14 dust in 32 frames",
-        "900 found; 14 are listed here", "from frame 99", "0.0246", "EUR at 2K", "Not counted: package", "torch 2.13.0",
+        "900 found.", "hair left: nothing fits 20 0", "Total 900 31 000".replace("31 ", "31\N{NARROW NO-BREAK SPACE}"), "from frame 99", "0.0246", "EUR at 2K", "Not counted: package", "torch 2.13.0",
         "LPIPS wants alexnet-owt-7be5be79.pth", "88.00 % resampled",
     ):  # fmt: skip
         assert fact in words, fact
@@ -401,7 +409,53 @@ def test_shots_too_short_to_be_measured_are_reported_all_the_same(content: Repor
     )  # fmt: skip
     measures = Measures(first=100, frames=1, before=nothing, after=nothing, psnr=None, ssim=1.0, color_difference=0.0)
     sheet = replace(content.shots[0], last=100, pictured=100, measures=measures)
-    bare = replace(content, shots=(sheet,), treatments=(), blemishes=(), blemish_count=0, bill=None, environment=())
+    bare = replace(content, shots=(sheet,), treatments=(), blemishes=(), left=(), tallies=(), bill=None, environment=())
     words = Page(report_page(bare)).words
     assert "too short to be measured" in words
     assert "The ledger was not at hand." in words
+
+
+def test_blemishes_are_totaled_and_those_left_listed_with_their_reasons(content: ReportContent) -> None:
+    words = Page(report_page(replace(content, weight="layer 1.2 MB, scan 812.0 MB: 0.15 %"))).words
+    assert "Left as found: 20, 1 of them here, all in the folder layers" in words
+    assert "hair-0 hair 1 103 0, 0, 4 \N{MULTIPLICATION SIGN} 9 0.40 left: nothing fits" in words
+    assert "Mended, the least certain first: 880, 14 of them here" in words
+    assert "layer 1.2 MB, scan 812.0 MB: 0.15 %" in words
+
+
+def test_ids_of_blemishes_are_taken_with_one_click(content: ReportContent) -> None:
+    page = Page(report_page(layered(content)))
+    ids = [attributes for tag, attributes in page.tags if tag == "code" and attributes.get("class") == "id"]
+    assert len(ids) == len(content.blemishes) + len(content.left) + 1
+    assert ".id { user-select: all; }" in report_page(content)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (BlemishRow("a", "dust", 1, 9, (0, 0, 2, 2), "borrowed", donors=(1, -2)), "borrowed from frame 10, frame 7"),
+        (
+            BlemishRow("a", "scratch", 1, 9, (0, 0, 2, 2), "borrowed", "nothing fits", (1, -2), 7, last=30, left=0.25),
+            "borrowed from 1 after, 2 before; 25% of it left: nothing fits",
+        ),
+        (BlemishRow("a", "dust", 1, 9, (0, 0, 2, 2), "interpolated"), "interpolated"),
+        (BlemishRow("a", "dust", 1, 9, (0, 0, 2, 2), "left", "rejected"), "left: rejected"),
+    ],
+)
+def test_what_was_done_about_a_blemish_is_said_in_words(row: BlemishRow, said: str) -> None:
+    assert row.done == said
+
+
+def test_blemishes_are_counted_by_class_and_deed() -> None:
+    box = (0, 0, 2, 2)
+    rows = [
+        BlemishRow("a", "dust", 1, 1, box, "left", "moves"),
+        BlemishRow("b", "dust", 1, 1, box, "borrowed", area=5),
+        BlemishRow("c", "scratch", 1, 1, box, "borrowed", "nothing fits", area=90, left=0.5),
+        BlemishRow("d", "dust", 1, 1, box, "borrowed", area=7),
+    ]
+    assert tallies(rows) == (
+        BlemishTally("scratch", "borrowed", "", 1, 90),
+        BlemishTally("dust", "borrowed", "", 2, 12),
+        BlemishTally("dust", "left", "moves", 1, 0),
+    )
