@@ -42,11 +42,11 @@ def scan() -> ArraySource:
 @cache
 def stack(*restorers: Restorer) -> tuple[Remedy, ...]:
     """The layers that restorers arrive at, each seeing the shot through those before it."""
-    remedies: tuple[Remedy, ...] = ()
-    for restorer in restorers:
-        footage = Footage(scan(), (Span(FIRST, FIRST + LENGTH, remedies),), restorer.space)
-        remedies = (*remedies, restorer.examine(footage, Bench()))
-    return remedies
+    if not restorers:
+        return ()
+    beneath = stack(*restorers[:-1])
+    footage = Footage(scan(), (Span(FIRST, FIRST + LENGTH, beneath),), restorers[-1].space)
+    return (*beneath, restorers[-1].examine(footage, Bench()))
 
 
 def restored(remedies: tuple[Remedy, ...], source: ArraySource | None = None) -> Clip:
@@ -159,7 +159,7 @@ class Overwriting(Remedy):
 
 @pytest.mark.parametrize("beneath", [(), (FADED,), (shifted(0.4, 0.3),), (Speck(),)], ids=lambda r: str(len(r)))
 def test_a_layer_that_changes_a_pixel_without_a_mark_is_caught(beneath: tuple[Remedy, ...]) -> None:
-    with pytest.raises(RestorationError, match=r"layer Silent changed 1 pixels of frame 42 without a mark.* row 7, col"):
+    with pytest.raises(RestorationError, match=r"Silent changed 1 pixels of frame 42 without a mark.* row 7, col"):
         restored((*beneath, Silent()))
     with pytest.raises(RestorationError, match="layer Overwriting wrote into the frames"):
         restored((*beneath, Overwriting()))
