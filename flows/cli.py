@@ -288,6 +288,53 @@ def demo(
         console.print(f"before and after: {picture}")
 
 
+@app.command()
+def train(
+    network: Annotated[str, typer.Argument(help="which network: painter")],
+    data: Annotated[
+        Path, typer.Option("--data", exists=True, file_okay=False, help="folder of the pictures it learns from")
+    ],
+    licence: Annotated[str, typer.Option("--licence", help="of these pictures, for the card")],
+    shapes: Annotated[
+        Path | None, typer.Option("--shapes", exists=True, file_okay=False, help="folder of shapes of damage")
+    ] = None,
+    shapes_licence: Annotated[str, typer.Option("--shapes-licence", help="of these, for the card")] = "not stated",
+    minutes: Annotated[float, typer.Option("--minutes", min=0, help="for how long, if nothing else runs")] = 30,
+    out: Annotated[Path, typer.Option("--out", file_okay=False, help="weights and card are put here")] = Path(
+        "networks"
+    ),
+    lab: LabFolder = Path("lab"),
+    device: Device = "cpu",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what it will cost")] = False,
+) -> None:
+    """Train one of the small networks. Run it again to go on where it was stopped."""
+    with _explained():
+        here = _lab(lab, [], Path("restored"), device, None)
+        from tasks.train import Training, Workshop
+
+        asked = Training(
+            name=network,
+            data=data,
+            licence=licence,
+            shapes=shapes,
+            shapes_licence=shapes_licence,
+            minutes=minutes,
+            out=out,
+        )
+        workshop = Workshop(asked, here)
+        cost = workshop.cost()
+        console.print(
+            f"{cost.left} of {cost.steps} steps to do: {cost.hours * 60:.0f} minutes of one "
+            f"{'GPU' if device.startswith('cuda') else 'CPU core'}, {cost.money:.2f} {cost.currency}"
+        )
+        if dry_run:
+            return
+        with shown_progress(errors):
+            card = workshop.run()
+        console.print(tables.scores_table(card))
+        console.print(f"weights: {workshop.weights}, sha256 {card.sha256}", soft_wrap=True)
+
+
 def main() -> None:
     """Entry point of the script `reelwright`."""
     atexit.register(_silence)
@@ -349,6 +396,7 @@ def _exits() -> "dict[type[BaseException], Exit]":
     from tasks.lease import Busy
     from tasks.look import NotThere
     from tasks.media import MediaError
+    from tasks.train import Untrainable
 
     return {
         ManifestError: Exit.MANIFEST,
@@ -357,6 +405,7 @@ def _exits() -> "dict[type[BaseException], Exit]":
         OverBudget: Exit.BUDGET,
         Busy: Exit.BUSY,
         NotThere: Exit.FAILED,
+        Untrainable: Exit.USAGE,
     }
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from manifests.reel import Reel
+    from restorers.networks.card import Card
     from tasks.cost import Bill, Forecast
     from tasks.demo import Row
     from tasks.finds import Find, Finds
@@ -28,6 +29,14 @@ def plan_table(reel: "Reel", rows: Sequence[tuple["Step", "Forecast | None"]]) -
         work = f"edit {step.treatment}" if step.stage == "edit" else step.treatment or step.stage
         subject = work, step.subject, str(step.frames or "")
         table.add_row(*subject, step.state, expected, style="dim" if done else "")
+    return table
+
+
+def scores_table(card: "Card") -> Table:
+    """What a network scores, by its card."""
+    table = _table(f"{card.name}, {card.parameters} parameters", "on what was kept back", "", right={""})
+    for name, value in card.scores.items():
+        table.add_row(name, f"{value:.4g}")
     return table
 
 

@@ -24,11 +24,12 @@ from restorers.networks.card import Card, Data, Recipe, digest
 from restorers.networks.weights import packed
 from restorers.training.loop import Lesson, trained
 from restorers.training.painting import Painting
+from tasks.lab import Lab
 from tasks.progress import tell
-from tasks.rates import Rates
 
 PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
-TIMED = 6  # steps, of which the fastest tells what a step costs
+TIMED = 5  # steps, whose median tells what a step costs
+EVERY = 100  # steps between checkpoints
 KEPT_BACK = 0.1  # share of the pictures
 
 
@@ -48,8 +49,6 @@ class Training(BaseModel):
     shapes_licence: str = Field("", description="of these, for the card")
     out: Path = Field(description="folder for its weights, its card and its checkpoint")
     minutes: float = Field(30, gt=0, description="how long it may learn on this machine, if nothing else runs")
-    device: str = "cpu"
-    seed: int = 0
     rate: float = Field(3e-3, gt=0, description="learning rate at its highest")
 
 
@@ -109,33 +108,36 @@ class Cost:
         steps: all of them.
         left: those still to do.
         hours: for these, alone on this machine, on one CPU core or one GPU.
-        money: for these, at the given rates.
+        money: for these, at the lab's rates.
+        currency: of the money.
     """
 
     steps: int
     left: int
     hours: float
     money: float
+    currency: str
 
 
 class Workshop:
     """A network in training, in the folder that holds what is done of it so far."""
 
-    def __init__(self, training: Training) -> None:
-        """Read what it learns from, and what is there already.
+    def __init__(self, training: Training, lab: Lab) -> None:
+        """Read what it learns from, and what is there already; a few steps are tried, to know what one costs.
 
         Raises:
             Untrainable: there is no such network, nothing to learn from, or the folder has a training of other data.
         """
         if training.name not in COURSES:
             raise Untrainable(f"there is no network {training.name!r} to train; there are: {', '.join(COURSES)}")
-        self.training, self.course = training, COURSES[training.name]
+        self.training, self.lab, self.course = training, lab, COURSES[training.name]
         self.material = material(training)
         try:
             self.lesson = self.course.lesson(self.material, self.course.settings)
         except ValueError as error:
             raise Untrainable(f"{training.data}: {error}") from error
-        self.device = torch.device(training.device)
+        self.device = lab.bench.device
+        self.step_s = self._tried()
         self.begun = self._begun()
 
     @property
@@ -143,12 +145,13 @@ class Workshop:
         """Where the weights are put; the card is beside them."""
         return self.training.out / f"{self.training.name}.safetensors"
 
-    def cost(self, rates: Rates) -> Cost:
-        """What is left to do, at a lab's rates."""
+    def cost(self) -> Cost:
+        """What is left to do, at the lab's rates."""
         recipe, left = self.begun.recipe, self.begun.recipe.steps - self.begun.done
-        hours = left * self._step_s() / 3600
+        hours = left * self.step_s / 3600
+        rates = self.lab.rates
         hourly = rates.gpu_hour if self.device.type == "cuda" else rates.cpu_hour
-        return Cost(recipe.steps, left, hours, hours * hourly)
+        return Cost(recipe.steps, left, hours, hours * hourly, rates.currency)
 
     def run(self) -> Card:
         """Train it to the end, put weights and card in the folder, and give the card."""
@@ -164,6 +167,7 @@ class Workshop:
             recipe,
             device=self.device,
             checkpoint=self._checkpoint.read_bytes() if self._checkpoint.exists() else None,
+            every=EVERY,
             keep=keep,
             tell=lambda done, _: tell("train", self.training.name, done, recipe.steps),
         )
@@ -179,8 +183,8 @@ class Workshop:
 
     def _begun(self) -> Begun:
         if not self._note.exists():
-            steps = max(round(self.training.minutes * 60 / self._step_s()), 1)
-            recipe = Recipe(steps=steps, rate=self.training.rate, seed=self.training.seed)
+            steps = max(round(self.training.minutes * 60 / self.step_s), 1)
+            recipe = Recipe(steps=steps, rate=self.training.rate, seed=self.lab.seed)
             return Begun(recipe=recipe, data=self.material.sha256)
         begun = Begun.model_validate_json(self._note.read_bytes())
         if begun.data != self.material.sha256:
@@ -190,7 +194,7 @@ class Workshop:
             )
         return begun
 
-    def _step_s(self) -> float:
+    def _tried(self) -> float:
         """Seconds that a step takes here."""
         marks: list[float] = []
         trained(

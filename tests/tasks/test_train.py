@@ -1,0 +1,116 @@
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from restorers.networks.painter import Painter
+from restorers.networks.weights import card, opened
+from restorers.restorer import Bench
+from tasks.lab import Lab
+from tasks.progress import Step, watched
+from tasks.train import COURSES, Training, Untrainable, Workshop
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of pictures and one of shapes."""
+    folder = tmp_path_factory.mktemp("school")
+    chance = np.random.default_rng(5)
+    for name in ("pictures", "shapes"):
+        (folder / name).mkdir()
+    for number in range(3):
+        rough = chance.integers(0, 256, (12, 12, 3), np.uint8)
+        cv2.imwrite(str(folder / f"pictures/{number}.png"), cv2.resize(rough, (100, 100)))
+        shape = np.zeros((40, 40, 4), np.uint8)
+        shape[10:20, 12 : 14 + number] = 255
+        cv2.imwrite(str(folder / f"shapes/{number}.png"), shape)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The painter with fewer weights than it has, so that its steps are short."""
+    course = replace(COURSES["painter"], settings={"width": 4, "depth": 4})
+    monkeypatch.setattr("tasks.train.COURSES", {"painter": course})
+
+
+def training(school: Path, out: Path) -> Training:
+    return Training(
+        name="painter",
+        data=school / "pictures",
+        licence="ours",
+        shapes=school / "shapes",
+        shapes_licence="ours too",
+        out=out,
+        minutes=1e-3,
+    )
+
+
+def test_a_network_is_trained_and_can_be_opened_by_its_card(school: Path, tmp_path: Path) -> None:
+    lab = Lab(root=tmp_path)
+    told: list[Step] = []
+    workshop = Workshop(training(school, tmp_path / "out"), lab)
+    assert workshop.cost().left == workshop.cost().steps == workshop.begun.recipe.steps
+    with watched(told.append):
+        made = workshop.run()
+    assert told[-1].done == told[-1].total == made.recipe.steps
+    bench = Bench(weights=lambda name: tmp_path / "out" / f"{name}.safetensors")
+    assert card("painter", bench) == made
+    assert made.parameters == sum(each.numel() for each in opened("painter", Painter, bench).parameters())
+    assert [(data.name, data.licence) for data in made.data] == [("pictures", "ours"), ("shapes", "ours too")]
+    assert made.cpu_s > 0
+    assert "dust, painted, dB" in made.scores
+    again = Workshop(training(school, tmp_path / "out"), lab)
+    assert again.cost().left == 0
+    assert again.cost().money == 0
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(
+    school: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.train.EVERY", 1)
+    lab = Lab(root=tmp_path)
+
+    def kill(step: Step) -> None:
+        if step.done == 2:
+            raise Killed
+
+    killed = Workshop(training(school, tmp_path / "killed"), lab)
+    killed.begun = killed.begun.model_copy(
+        update={"recipe": killed.begun.recipe.model_copy(update={"steps": 3, "warming": 0})}
+    )
+    whole = Workshop(training(school, tmp_path / "whole"), lab)
+    whole.begun = killed.begun
+    with watched(kill), pytest.raises(Killed):
+        killed.run()
+    resumed = Workshop(training(school, tmp_path / "killed"), lab)
+    assert resumed.begun.done == 2
+    assert resumed.run().sha256 == whole.run().sha256
+
+
+def test_a_folder_with_a_training_of_other_pictures_is_refused(school: Path, tmp_path: Path) -> None:
+    lab, out = Lab(root=tmp_path), tmp_path / "out"
+    Workshop(training(school, out), lab).run()
+    other = training(school, out).model_copy(update={"shapes": None})
+    with pytest.raises(Untrainable, match="from other data"):
+        Workshop(other, lab)
+
+
+def test_what_cannot_be_trained_is_said(school: Path, tmp_path: Path) -> None:
+    lab, asked = Lab(root=tmp_path), training(school, tmp_path / "out")
+    with pytest.raises(Untrainable, match=r"no network 'writer'.*painter"):
+        Workshop(asked.model_copy(update={"name": "writer"}), lab)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(Untrainable, match="holds no picture"):
+        Workshop(asked.model_copy(update={"data": tmp_path / "empty"}), lab)
+    (tmp_path / "empty" / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(Untrainable, match=r"broken\.jpg cannot be read"):
+        Workshop(asked.model_copy(update={"data": tmp_path / "empty"}), lab)
+    with pytest.raises(Untrainable, match="of at least 96 pixels"):
+        Workshop(asked.model_copy(update={"data": school / "shapes", "shapes": None}), lab)
