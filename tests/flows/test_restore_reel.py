@@ -30,13 +30,21 @@ def decoded(master: Path) -> list[np.ndarray]:
 
 def test_a_reel_without_treatments_comes_out_code_for_code_and_a_second_run_does_nothing(place: Place) -> None:
     write_reel(place, frames=6)
-    manifest = write_manifest(place)
+    manifest = write_manifest(place, more="profile: forensic\n")
     first = place.restored(manifest)
     pictures = decoded(place.out / "reel" / "reel.mkv")
     assert len(pictures) == 12
     for number, codes in enumerate(pictures, start=1):
         assert np.array_equal(codes, scene(number, shot=(number - 1) // 6))
     assert all((origin == 0).all() for origin in decoded(place.out / "reel" / "reel.origin.mkv"))
+    synthesis = json.loads((place.out / "reel" / "synthesis.json").read_text())
+    assert synthesis["proof"] == f"forensic: 0 of {12 * 96 * 128:,} pixels differ from the scan"
+    assert synthesis["proof"] in (place.out / "reel" / "report.html").read_text()
+    assert synthesis["legend"]["65"] == "borrowed from the frame 1 later"
+    (map_,) = synthesis["maps"]
+    assert (map_["name"], map_["of"]) == ("reel.origin.mkv", "reel.mkv")
+    assert map_["pixels"]["marks"] == {"0": 12 * 96 * 128}
+    assert len(map_["shots"]) == 2
     assert first["made"] > 0
     second = place.restored(manifest)
     assert second["made"] == 0
