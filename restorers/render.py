@@ -90,12 +90,27 @@ class Footage:
     def windows(self, length: int = WINDOW, *, halo: int = 0) -> Iterator[tuple[range, Clip]]:
         """Every frame once, in order: the numbers that are new, and a clip that holds them and their halo.
 
-        At the ends of a shot the halo is shorter; nothing reaches across a cut.
+        At the ends of a shot the halo is shorter; nothing reaches across a cut. Frames that two windows share are
+        opened once.
         """
         for span in self.spans:
+            kept: Clip | None = None
             for first in range(span.first, span.stop, length):
                 stop = min(first + length, span.stop)
-                yield range(first, stop), self.clip(max(first - halo, span.first), min(stop + halo, span.stop))
+                clip = self._continued(kept, max(first - halo, span.first), min(stop + halo, span.stop))
+                yield range(first, stop), clip
+                last = max(stop - halo, span.first)
+                kept = _copied(clip.between(last, clip.stop)) if last < clip.stop else None
+                del clip  # or the next window would be opened beside it
+
+    def _continued(self, kept: Clip | None, first: int, stop: int) -> Clip:
+        """The frames first <= n < stop, of which `kept` holds the first ones."""
+        if kept is None:
+            return self.clip(first, stop)
+        if kept.stop == stop:
+            return kept
+        new = self.clip(kept.stop, stop)
+        return replace(kept, frames=torch.cat((kept.frames, new.frames)), origin=torch.cat((kept.origin, new.origin)))
 
     def frames(self) -> Iterator[Clip]:
         """Every frame once, in order, as clips of one frame, opened a window at a time."""
@@ -175,6 +190,10 @@ def _accounted(remedy: Remedy, number: int, before: Tensor, after: Tensor, marks
             f"the layer {type(remedy).__name__} changed {int(silent.sum())} pixels of frame {number} without a mark, "
             f"the first at row {y}, column {x}: where each pixel comes from must be told"
         )
+
+
+def _copied(clip: Clip) -> Clip:
+    return replace(clip, frames=clip.frames.clone(), origin=clip.origin.clone())
 
 
 def _as_scanned(clip: Clip, scan: Clip) -> Clip:

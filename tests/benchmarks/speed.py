@@ -95,13 +95,13 @@ def _timed(case: str, found: Frames, rounds: int, threads: int, only: tuple[str,
             for frame in found:
                 np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420)).tofile(video)
                 light = decoded(frame[None]).in_space(Space.PRINTING_DENSITY).frames[0]
-                _codes(light).tofile(scan)
+                codes(light).tofile(scan)
         shape = (len(found), 3, *found.shape[1:3])
         source = RawScan(np.memmap(scanned, np.uint8, "r", shape=shape))
         works: dict[str, Callable[[], object]] = {
-            name: partial(_treated, treatment, source, bench) for name, treatment in OURS.items()
+            name: partial(treated, treatment, source, bench) for name, treatment in OURS.items()
         }
-        works["of it, examination"] = partial(_examined, Stabilization(), source, bench)
+        works["of it, examination"] = partial(examined, Stabilization(), source, bench)
         works |= {name: partial(tool.over, raw, found.shape) for name, tool in FILTERS.items()}
         contenders = {name: Clocked(work) for name, work in works.items() if only is None or name in only}
         taken = timed(contenders, rounds=rounds, warm_up=1 if rounds > 1 else 0)
@@ -119,17 +119,20 @@ def _timed(case: str, found: Frames, rounds: int, threads: int, only: tuple[str,
         yield shared(metric="processor time against vidstab", value=against[1], unit="", spread=0)
 
 
-def _examined(treatment: Treatment, source: RawScan, bench: Bench) -> Remedy:
+def examined(treatment: Treatment, source: RawScan, bench: Bench) -> Remedy:
+    """The remedy for a raw scan."""
     return treatment.examine(replace(source.footage(bench), space=treatment.space), bench)
 
 
-def _treated(treatment: Treatment, source: RawScan, bench: Bench) -> None:
-    found = _examined(treatment, source, bench)
+def treated(treatment: Treatment, source: RawScan, bench: Bench) -> None:
+    """Examination and application, to 8-bit codes that are thrown away."""
+    found = examined(treatment, source, bench)
     for numbers, clip in source.footage(bench, found).windows():
-        bench.map(_codes, [clip[number] for number in numbers])
+        bench.map(codes, [clip[number] for number in numbers])
 
 
-def _codes(frame: torch.Tensor) -> NDArray[np.uint8]:
+def codes(frame: torch.Tensor) -> NDArray[np.uint8]:
+    """A frame in the space of a scan as 8-bit codes."""
     return np.asarray((frame * 255).round_().clamp_(0, 255).to(torch.uint8).numpy())
 
 

@@ -79,6 +79,32 @@ def test_footage_gives_every_frame_once_and_refuses_to_join_shots() -> None:
         footage.clip(4, 6)
 
 
+@pytest.mark.parametrize(("length", "halo"), [(1, 3), (2, 3), (3, 1), (4, 0), (5, 2), (12, 4)])
+def test_windows_with_a_halo_show_what_clips_show_and_open_each_frame_once(length: int, halo: int) -> None:
+    scan = source()
+    read: list[int] = []
+
+    class Counted:
+        space, white = scan.space, scan.white
+
+        def read(self, first: int, stop: int) -> Clip:
+            read.extend(range(first, stop))
+            return scan.read(first, stop)
+
+    spans = (Span(0, 7, (Patch(),)), Span(7, 12, (Patch(), Averaging())))
+    footage = Footage(Counted(), spans, Space.DENSITY)
+    seen = []
+    for numbers, clip in footage.windows(length, halo=halo):
+        span = spans[0] if numbers[0] < 7 else spans[1]
+        assert clip.numbers == range(max(numbers[0] - halo, span.first), min(numbers[-1] + 1 + halo, span.stop))
+        seen.append(clip)
+    assert [n for n in read if n < 7] == list(range(7))
+    for clip in seen:
+        again = Footage(scan, spans, Space.DENSITY).clip(clip.first, clip.stop)
+        assert torch.equal(clip.frames, again.frames)
+        assert torch.equal(clip.origin, again.origin)
+
+
 def test_a_sample_is_spread_over_all_shots() -> None:
     footage = Footage(source(), (Span(0, 5), Span(5, 12)), Space.DENSITY)
     numbers = [clip.first for clip in footage.sample(4)]
