@@ -3,8 +3,8 @@
 python -m tests.benchmarks.repair [--quick] [--only SECTION ...] [--shots N] [--familiar] [--ours] [--out FOLDER]
 """
 
-from tests.benchmarks import repair_speed, repairing, stills
+from tests.benchmarks import repair_speed, repaired_films, repairing, stills
 from tests.benchmarks.suite import run
 
 if __name__ == "__main__":
-    run("repair", __doc__, (repairing, stills), repair_speed.rows)
+    run("repair", __doc__, (repairing, stills, repaired_films), repair_speed.rows)
