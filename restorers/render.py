@@ -3,7 +3,7 @@
 No restorer meets a boundary: windows carry the halo their layers need, end at the shot, and are trimmed here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
@@ -87,16 +87,21 @@ class Footage:
             raise IndexError(f"frames {first}-{stop - 1} are not within one shot ({shots})")
         return opened(self.source, span, first, stop, self.bench).in_space(self.space)
 
-    def windows(self, length: int = WINDOW, *, halo: int = 0) -> Iterator[tuple[range, Clip]]:
+    def windows(
+        self, length: int = WINDOW, *, halo: int = 0, wanted: Container[int] | None = None
+    ) -> Iterator[tuple[range, Clip]]:
         """Every frame once, in order: the numbers that are new, and a clip that holds them and their halo.
 
         At the ends of a shot the halo is shorter; nothing reaches across a cut. Frames that two windows share are
-        opened once.
+        opened once; windows in which no frame is wanted are left out.
         """
         for span in self.spans:
             kept: Clip | None = None
             for first in range(span.first, span.stop, length):
                 stop = min(first + length, span.stop)
+                if wanted is not None and not any(number in wanted for number in range(first, stop)):
+                    kept = None
+                    continue
                 clip = self._continued(kept, max(first - halo, span.first), min(stop + halo, span.stop))
                 yield range(first, stop), clip
                 last = max(stop - halo, span.first)

@@ -8,7 +8,7 @@ Rather too little than too much: the finders (see `blemishes`, `scratches`) leav
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, Literal, Self
 
@@ -27,6 +27,7 @@ from restorers.detail import granularity
 from restorers.render import Footage
 from restorers.restorer import Bench, Editable, Remedy
 
+STRIDE = 4  # frames by which the window goes on
 FOLLOWED = 4  # frames
 ONE_SIDED = 2.5  # at the ends of a shot only one side can tell: what it shows anew looks just like dust
 SMALL = 150  # pixels
@@ -59,19 +60,20 @@ class Repair(Editable):
     def examine(self, footage: Footage, bench: Bench) -> Mending:
         """The blemishes of one shot; a shot of fewer than three frames shows none, as nothing can be compared."""
         model = granularity.measured(footage)
-        seen = _Seen({}, [], {})
-        for numbers, clip in footage.windows(halo=REACH):
-            self._look(Shelf(clip, model), numbers, bench, seen)
+        seen, mends = _Seen(), list[Mend]()
+        shelf: Shelf | None = None
+        for numbers, clip in footage.windows(STRIDE, halo=2 * REACH):
+            shelf = Shelf(clip, model, seen.found) if shelf is None else shelf.turned(clip)
+            self._look(shelf, range(len(seen.found) + footage.first, min(numbers.stop + REACH, clip.stop)), bench, seen)
+            mends += self._mended(shelf, [Mend(n, found) for n in numbers for found in seen.found[n]], bench)
+        del shelf
         flying = _flying(seen.found, seen.exposures)
+        mends = [Mend(m.frame, m.found, reason="moves") if (m.frame, m.found.box) in flying else m for m in mends]
         scratched = scratches(seen.lines)
-        mends: list[Mend] = []
-        for numbers, clip in footage.windows(halo=REACH):
+        for numbers, clip in footage.windows(halo=REACH, wanted=scratched):
             shelf = Shelf(clip, model, seen.found)
-            suspects = [
-                Mend(n, f, reason="moves" if (n, f.box) in flying else "") for n in numbers for f in seen.found[n]
-            ]
-            suspects += [Mend(n, f) for n in numbers for f in segments(shelf, n, scratched.get(n, ()))]
-            mends += bench.map(partial(self._mend, shelf, bench), suspects)
+            parts = [Mend(n, found) for n in numbers for found in segments(shelf, n, scratched.get(n, ()))]
+            mends += self._mended(shelf, parts, bench)
             del shelf  # or the next window would be opened beside it
         return Mending.of(mends, footage.size, range(footage.first, footage.stop))
 
@@ -102,7 +104,7 @@ class Repair(Editable):
         return Edits(self.reject, self.protect, self.only)
 
     def _look(self, shelf: Shelf, numbers: range, bench: Bench, seen: "_Seen") -> None:
-        """Add what the new frames of a window show."""
+        """Add what some frames of a window show that nobody has looked at yet."""
         seen.found.update(zip(numbers, bench.map(partial(self._dust, shelf), numbers), strict=True))
         for number in numbers:
             if not seen.exposures or not shelf.repeats(number - 1, number):
@@ -123,19 +125,17 @@ class Repair(Editable):
         surely, small = self.sensitivity * ONE_SIDED, min(self.max_area, SMALL)
         return blemishes(gray, neighbors, sigma, sensitivity=surely, max_area=small)
 
-    def _mend(self, shelf: Shelf, bench: Bench, suspect: Mend) -> Mend:
-        if suspect.reason:
-            return suspect
-        return mended(shelf, suspect.frame, suspect.found, bench, spatial=self.spatial)
+    def _mended(self, shelf: Shelf, suspects: list[Mend], bench: Bench) -> list[Mend]:
+        return bench.map(lambda s: mended(shelf, s.frame, s.found, bench, spatial=self.spatial), suspects)
 
 
 @dataclass(frozen=True)
 class _Seen:
     """What the frames of a shot show, by reel number, and which of them show one exposure."""
 
-    found: dict[int, list[Found]]
-    exposures: list[list[int]]
-    lines: dict[int, Lines]
+    found: dict[int, list[Found]] = field(default_factory=dict)
+    exposures: list[list[int]] = field(default_factory=list)
+    lines: dict[int, Lines] = field(default_factory=dict)
 
 
 def _flying(found: Mapping[int, list[Found]], exposures: list[list[int]]) -> set[tuple[int, Box]]:

@@ -1,6 +1,7 @@
 """A window of frames with what is computed of each of them once."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,6 +30,23 @@ class Shelf:
         self._pictures: dict[int, Picture] = {}
         self._flows: dict[tuple[int, int], Flow] = {}
         self._neighbors: dict[tuple[int, int], Neighbor] = {}
+
+    def turned(self, clip: Clip) -> "Shelf":
+        """The shelf of a later window of the shot, with what was computed of the frames that both hold."""
+        later = Shelf(clip, self.model, self._dirt)
+        here = clip.numbers
+        singly: list[tuple[dict[int, Any], dict[int, Any]]] = [
+            (self._dirty, later._dirty),
+            (self._grays, later._grays),
+            (self._sigmas, later._sigmas),
+            (self._pictures, later._pictures),
+        ]
+        for old, new in singly:
+            new.update((n, value) for n, value in old.items() if n in here)
+        later._repeats.update((pair, same) for pair, same in self._repeats.items() if pair[0] in here)
+        later._flows.update((key, flow) for key, flow in self._flows.items() if key[0] in here and sum(key) in here)
+        later._neighbors.update((key, n) for key, n in self._neighbors.items() if key[0] in here and sum(key) in here)
+        return later
 
     def part(self, number: int, box: Box) -> Floats:
         """A box of a frame, `(h, w, 3)`, density."""
