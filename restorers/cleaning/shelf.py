@@ -22,7 +22,7 @@ class Shelf:
     """A window of frames with what is computed of each of them once: gray densities, small pictures, flows."""
 
     def __init__(self, clip: Clip, model: GrainModel, dirt: Mapping[int, list[Found]] | None = None) -> None:
-        self.clip, self.model, self._dirt = clip, model, dirt or {}
+        self.clip, self.model, self._dirt = clip, model, {} if dirt is None else dirt
         self._dirty: dict[int, Floats] = {}
         self._grays: dict[int, Floats] = {}
         self._sigmas: dict[int, Floats] = {}
@@ -94,7 +94,7 @@ class Shelf:
         """
         key = (min(one, two), max(one, two))
         if key not in self._repeats:
-            apart = np.abs(self.gray(one) - self.gray(two)) / self.sigma(one)
+            apart = np.abs(self.gray(one) - self.gray(two)) / self.sigma(key[0])  # whoever asks first
             same = float(apart.mean()) < REPEATED and float(cv2.blur(apart, (5, 5)).max()) < STRANGE
             self._repeats[key] = same
         return self._repeats[key]

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Literal
@@ -157,8 +157,10 @@ def test_a_mend_carries_the_grain_of_the_film() -> None:
 class Narrow(Footage):
     """Footage opened three frames at a time."""
 
-    def windows(self, length: int = 3, *, halo: int = 0) -> Iterator[tuple[range, Clip]]:
-        return super().windows(min(length, 3), halo=halo)
+    def windows(
+        self, length: int = 3, *, halo: int = 0, wanted: Container[int] | None = None
+    ) -> Iterator[tuple[range, Clip]]:
+        return super().windows(min(length, 3), halo=halo, wanted=wanted)
 
 
 def test_windows_of_any_length_find_and_mend_the_same() -> None:
