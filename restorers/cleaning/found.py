@@ -3,12 +3,21 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from restorers.cleaning.neighbors import Box, Mask
 
 Polarity = Literal["bright", "dark"]
 Kind = Literal["dust", "dirt", "hair", "blotch", "stain", "scratch", "splice", "tear", "marked"]
 """Dust is small and on one frame, dirt larger, a hair long and thin, a blotch large; a stain is faint and see-through.
 Scratches run along the film through many frames; splices and tears cross it. `marked` was pointed out by a person."""
+
+LINES = 480  # of a picture in which the following are pixels
+DUST = 8.0  # length up to which it is dust
+HAIR = 12.0  # length from which it may be a hair
+THIN = 5.0  # times as long as wide
+BLOTCH = 20.0  # side of a square as large
+FAINT = 6.0  # sigmas
 
 
 @dataclass(frozen=True)
@@ -42,3 +51,22 @@ class Found:
     def center(self) -> tuple[float, float]:
         """Middle of the box, y then x."""
         return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
+
+
+def kind_of(mask: Mask, contrast: float, height: int) -> Kind:
+    """What lies on one frame, by its shape, its size in a picture of so many lines, and how far it stands out.
+
+    >>> kind_of(np.ones((3, 4), bool), 20.0, 480), kind_of(np.ones((2, 40), bool), 20.0, 480)
+    ('dust', 'hair')
+    """
+    area, line = int(mask.sum()), height / LINES
+    ys, xs = np.nonzero(mask)
+    spread = np.linalg.eigvalsh(np.cov(np.stack([ys, xs]).astype(np.float64), bias=True) + np.eye(2) / 12)
+    length = float(np.sqrt(12 * spread[1]))
+    if length >= HAIR * line and length**2 >= THIN * area:
+        return "hair"
+    if contrast <= FAINT and area >= (DUST * line) ** 2:
+        return "stain"
+    if area >= (BLOTCH * line) ** 2:
+        return "blotch"
+    return "dust" if length <= DUST * line else "dirt"

@@ -103,11 +103,11 @@ def cover(number: int, size: tuple[int, int], soiling: Soiling, bench: Bench) ->
     planes = np.zeros((2, *size), np.float32)
     for _ in range(chance.poisson(soiling.dust)):
         radius = soiling.dust_radius * np.exp(0.5 * chance.standard_normal())
-        _lay(planes, _speck(chance, radius), chance.uniform(0.6, 1.0), chance, soiling)
+        _lay(planes, speck(chance, radius), chance.uniform(0.6, 1.0), chance, soiling)
     for _ in range(chance.poisson(soiling.hairs)):
-        _lay(planes, _hair(chance, soiling), chance.uniform(0.5, 0.9), chance, soiling)
+        _lay(planes, hair(chance, soiling), chance.uniform(0.5, 0.9), chance, soiling)
     for _ in range(chance.poisson(soiling.blotches)):
-        stain = _speck(chance, soiling.blotch_radius * np.exp(0.35 * chance.standard_normal()))
+        stain = speck(chance, soiling.blotch_radius * np.exp(0.35 * chance.standard_normal()))
         _lay(planes, _softened(stain, max(soiling.blotch_radius / 10, 0.5)), chance.uniform(0.15, 0.4), chance, soiling)
     scratched = np.zeros(size, np.float32)
     for scratch in _scratches(number, size[1], soiling, bench):
@@ -134,7 +134,8 @@ def _lay(
     np.maximum(plane[rows, columns], np.float32(opacity) * seen, out=plane[rows, columns])
 
 
-def _speck(chance: np.random.Generator, radius: float) -> NDArray[np.float32]:
+def speck(chance: np.random.Generator, radius: float) -> NDArray[np.float32]:
+    """A speck of an uneven, stretched outline of about a radius in pixels: what it hides of each pixel, `(h, w)`."""
     angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     outline = np.ones_like(angle)
     for k in range(2, 7):
@@ -153,7 +154,8 @@ def _softened(patch: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(np.pad(patch, 3), (0, 0), radius), np.float32)
 
 
-def _hair(chance: np.random.Generator, soiling: Soiling) -> NDArray[np.float32]:
+def hair(chance: np.random.Generator, soiling: Soiling) -> NDArray[np.float32]:
+    """A bent hair of about the length and the width that `soiling` says: how much of each pixel it hides, `(h, w)`."""
     steps = 40
     length = soiling.hair_length * np.exp(0.4 * chance.standard_normal())
     bend = np.cumsum(chance.normal(0, 0.12, steps)) + chance.normal(0, 1.2) * np.linspace(-1, 1, steps)

@@ -1,0 +1,116 @@
+"""Blemishes of one frame as the network sees them; it is asked only where the frame stands out from its neighbors.
+
+What it says of pixels becomes objects by hysteresis; an object's confidence is calibrated on films it did not learn
+from, so that of all objects of confidence 0.9 nine in ten are dirt.
+"""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from restorers.cleaning.blemishes import LOST
+from restorers.cleaning.contrast import APART, TILE
+from restorers.cleaning.evidence import CELL, HEART, MARGIN, Suspects, planes, suspects
+from restorers.cleaning.found import Found, Polarity, kind_of
+from restorers.cleaning.neighbors import Neighbor, around, grown
+from restorers.detail.grain import Floats
+from restorers.networks.detector import Detector
+
+TOGETHER = 16  # cells judged at a time, always as many, so that a cell's bits do not depend on how many there are
+CORE, RIM = 0.0, -1.0  # log odds: the heart of an object, and all that hangs together with it
+NEVER = -20.0
+
+
+def detected(
+    gray: Floats,
+    sides: tuple[Neighbor, Neighbor],
+    sigma: Floats,
+    network: Detector,
+    *,
+    confidence: float,
+    max_area: int,
+    one_sided: bool,
+) -> list[Found]:
+    """Blemishes of a frame, by the two frames beside it.
+
+    Args:
+        gray: mean density of the channels, `(H, W)`.
+        sides: the frames before and after, or two on the same side at the end of a shot.
+        sigma: of the grain in `gray`, `(H, W)`.
+        network: the one that judges.
+        confidence: of an object, 0 to 1, from which it is taken for a blemish.
+        max_area: pixels beyond which it is taken for part of the picture.
+        one_sided: whether both neighbors are on the same side.
+
+    Returns:
+        Nothing at all where the neighbors explain too little of the frame: a flash, a cut that was missed.
+    """
+    seen = suspects(gray, sides, sigma)
+    if not len(seen.cells) or float((np.abs(seen.excess[::4, ::4]) > HEART).mean()) > LOST:
+        return []
+    evidence = planes(gray, sides, sigma, seen, one_sided=one_sided)
+    odds = log_odds(network, evidence)
+    apart = evidence[:, APART] + evidence[:, APART + 1]
+    return sorted(
+        (each for each in _objects(seen, odds, apart, network, max_area) if each.confidence >= confidence),
+        key=lambda f: (f.box, f.polarity),
+    )
+
+
+def log_odds(network: Detector, evidence: Floats) -> Floats:
+    """How surely the pixels of cells are dirt, `(N, 64, 64)`."""
+    device = next(network.parameters()).device
+    out = np.empty((len(evidence), TILE, TILE), np.float32)
+    batch = torch.zeros((TOGETHER, *evidence.shape[1:]), device=device)
+    with torch.inference_mode():
+        for first in range(0, len(evidence), TOGETHER):
+            part = torch.from_numpy(evidence[first : first + TOGETHER])
+            batch[: len(part)] = part.to(device)
+            batch[len(part) :] = 0
+            out[first : first + len(part)] = network(batch)[: len(part)].cpu().numpy()
+    return out
+
+
+def _objects(seen: Suspects, odds: Floats, apart: Floats, network: Detector, max_area: int) -> list[Found]:
+    """All that hangs together and has a heart."""
+    sure, darker = _laid(seen, odds, NEVER), _laid(seen, apart, 0.0)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((sure > RIM).astype(np.uint8), connectivity=8)
+    found = []
+    for index in range(1, count):
+        left, top, width, height, area = (int(n) for n in stats[index])
+        cut = np.s_[top : top + height, left : left + width]
+        mask: NDArray[np.bool_] = labels[cut] == index
+        own = sure[cut][mask]
+        if area > max_area or float(own.max()) <= CORE:
+            continue
+        contrast = float(np.abs(seen.excess[cut][mask]).max())
+        polarity: Polarity = "dark" if float(darker[cut][mask].sum()) > 0 else "bright"
+        likely = network.likely(float(own.mean()), area)
+        kind = kind_of(mask, contrast, len(sure))
+        found.append(
+            _rimmed(Found((top, left, top + height, left + width), mask, polarity, contrast, likely, kind), sure.shape)
+        )
+    return found
+
+
+def _rimmed(found: Found, size: tuple[int, ...]) -> Found:
+    """What was found with a rim of a pixel: dirt is soft there."""
+    box = around(found.box, 1, (size[0], size[1]))
+    mask = np.zeros((box[2] - box[0], box[3] - box[1]), bool)
+    top, left, bottom, right = found.box
+    mask[top - box[0] : bottom - box[0], left - box[1] : right - box[1]] = found.mask
+    return replace(found, box=box, mask=grown(mask, 1))
+
+
+def _laid(seen: Suspects, tiles: Floats, elsewhere: float) -> Floats:
+    """The middles of the cells' tiles, where they are on the frame."""
+    h, w = seen.excess.shape
+    whole = np.full((h, w), elsewhere, np.float32)
+    for (row, column), tile in zip(seen.cells, tiles, strict=True):
+        y, x = int(row) * CELL, int(column) * CELL
+        part = whole[y : y + CELL, x : x + CELL]
+        part[:] = tile[MARGIN : MARGIN + part.shape[0], MARGIN : MARGIN + part.shape[1]]
+    return whole
