@@ -35,7 +35,7 @@ def place(tmp_path: Path) -> Place:
         grain = np.random.default_rng(number).normal(0, 6, still.shape)
         codes = np.clip(np.rint(still + grain), 0, 1023).astype(np.uint16)
         for k in range(3):
-            y, x = 12 + 26 * k, 10 + 9 * number
+            y, x = 8 + 28 * k + 7 * (number % 3), 8 + 41 * (number + 2 * k) % 110
             codes[y : y + 4, x : x + 3] = 1000
         write_dpx(place.vault / "reel" / f"{number:05d}.dpx", codes)
     return place
