@@ -58,7 +58,7 @@ def filled(picture: Tensor, hole: Tensor, method: Method, bench: Bench) -> Tenso
         raise ValueError(f"nothing is known around a hole that is the whole picture, {tuple(hole.shape)}")
     if not mask.any():
         return picture
-    shown = brightness(picture)
+    shown = brightness(picture).masked_fill(hole.to(picture.device), 0)
     if method == "network":
         painted = _painted(shown, mask, opened("painter", Painter, bench))
     else:
@@ -81,9 +81,10 @@ def _painted(shown: Tensor, hole: Mask, painter: Painter) -> Tensor:
     out = shown.clone()
     for part, (top, left, bottom, right) in _parts(hole):
         rows, columns = _crop(top, bottom, hole.shape[0]), _crop(left, right, hole.shape[1])
-        inner = torch.from_numpy(part[rows, columns]).to(shown.device)
         painted = _run(painter, shown[:, rows, columns], known[rows, columns])
-        out[:, rows, columns] = torch.where(inner, painted, out[:, rows, columns])
+        painted = painted[:, top - rows.start : bottom - rows.start, left - columns.start : right - columns.start]
+        target = out[:, top:bottom, left:right]
+        target.copy_(torch.where(torch.from_numpy(part).to(shown.device), painted, target))
     return out
 
 
@@ -91,24 +92,20 @@ def _run(painter: Painter, shown: Tensor, known: Tensor) -> Tensor:
     """One crop through the network, made up to whole blocks by what is not known; `(3, h, w)`."""
     height, width = known.shape
     more = (0, -width % BLOCK, 0, -height % BLOCK)
-    dtype = painter.end.weight.dtype
     with torch.inference_mode():
-        painted = painter(
-            functional.pad(shown, more)[None].to(dtype).contiguous(), functional.pad(known, more)[None, None].to(dtype)
-        )
-    return torch.as_tensor(painted[0, :, :height, :width].to(shown.dtype)).clone()
+        painted = painter(functional.pad(shown, more)[None], functional.pad(known, more)[None, None])
+    return torch.as_tensor(painted)[0, :, :height, :width].clone()
 
 
 def _parts(hole: Mask) -> Iterator[tuple[Mask, Box]]:
-    """The pieces of a hole that do not touch, large ones cut into cells: each as a mask, and its box."""
+    """The pieces of a hole that do not touch, large ones cut into cells: each as a mask in its box."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(hole.astype(np.uint8), connectivity=8)
     for label in range(1, count):
         x, y, w, h = (int(value) for value in stats[label][:4])
         for top in range(y, y + h, CELL):
             for left in range(x, x + w, CELL):
                 bottom, right = min(top + CELL, y + h), min(left + CELL, x + w)
-                part = np.zeros_like(hole)
-                part[top:bottom, left:right] = labels[top:bottom, left:right] == label
+                part = np.asarray(labels[top:bottom, left:right] == label)
                 if part.any():
                     yield part, (top, left, bottom, right)
 
@@ -131,14 +128,27 @@ def _halved(shown: Tensor, hole: Mask) -> tuple[Tensor, Mask]:
 def _classical(shown: Floats, hole: Mask, method: Literal["telea", "navier-stokes", "fsr"]) -> Floats:
     """Brightness `(3, h, w)` with its holes filled by OpenCV."""
     if method == "fsr":
-        picture = np.ascontiguousarray(shown.transpose(1, 2, 0))
-        picture[hole] = 0
-        filled = picture.copy()
-        cv2.xphoto.inpaint(picture, (~hole).astype(np.uint8), filled, cv2.xphoto.INPAINT_FSR_FAST)
-        return np.asarray(filled.transpose(2, 0, 1), np.float32)
+        return _extrapolated(shown, hole)
     known = (~hole).astype(np.float32)
     share = np.maximum(cv2.GaussianBlur(known, (0, 0), SOFT), 1e-6)
     flag = cv2.INPAINT_TELEA if method == "telea" else cv2.INPAINT_NS
     soft = [cv2.GaussianBlur(plane * known, (0, 0), SOFT) / share * (known * ROUNDING) for plane in shown]
     done = [cv2.inpaint(np.ascontiguousarray(plane), hole.astype(np.uint8), RADIUS, flag) for plane in soft]
     return np.asarray(np.stack(done) / ROUNDING, np.float32)
+
+
+def _extrapolated(shown: Floats, hole: Mask) -> Floats:
+    """Brightness `(3, h, w)` with its holes filled by FSR.
+
+    OpenCV 5.0 fills pictures of 8 bits alone, and leaves holes in others as they are without a word: what is known is
+    spread over the 8 bits.
+    """
+    known = shown[:, ~hole]
+    low, high = float(known.min()), float(known.max())
+    room = max(0.1 * (high - low), 0.01)
+    low, step = low - room, (high - low + 2 * room) / 255
+    codes = np.rint((shown - low) / step).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
+    codes = np.where(hole[..., None], np.uint8(0), codes)
+    filled = codes.copy()
+    cv2.xphoto.inpaint(codes, (~hole).astype(np.uint8), filled, cv2.xphoto.INPAINT_FSR_FAST)
+    return np.asarray(filled.transpose(2, 0, 1) * np.float32(step) + np.float32(low), np.float32)

@@ -55,6 +55,8 @@ class Painter(nn.Module):
     def forward(self, picture: Tensor, known: Tensor) -> Tensor:
         """The picture with its holes painted; what is known comes back as it was.
 
+        Whatever the precision of the weights, the picture's own is kept.
+
         Args:
             picture: brightness, `(N, 3, H, W)`, H and W multiples of 8; what it has in its holes makes no difference.
             known: `(N, 1, H, W)`, 1 where the picture is known, 0 in holes; each picture must be known somewhere.
@@ -66,7 +68,7 @@ class Painter(nn.Module):
         seen = (picture - level) / scale * known
         smooth = smoothly(seen, known)
         told = torch.cat([seen, known, smooth], 1)
-        features = self.begin(told.contiguous(memory_format=torch.channels_last))
+        features = self.begin(told.to(self.begin.weight.dtype, memory_format=torch.channels_last))
         passed = []
         for block, down in zip(self.before, self.down, strict=True):
             features = block(features)
@@ -75,7 +77,7 @@ class Painter(nn.Module):
         features = self.deepest(features)
         for block, up, skip in zip(reversed(self.after), reversed(self.up), reversed(passed), strict=True):
             features = block(functional.interpolate(up(features), scale_factor=2.0, mode="nearest") + skip)
-        painted = (smooth + self.end(features)) * scale + level
+        painted = (smooth + self.end(features).to(smooth.dtype)) * scale + level
         return torch.where(known > 0, picture, painted)
 
 

@@ -46,7 +46,9 @@ def test_a_hole_in_a_soft_picture_is_filled_with_what_was_there(method: Method) 
 def test_what_lies_in_the_hole_makes_no_difference(method: Method) -> None:
     picture, hole = waves(), spot()
     dark, bright = (filled(torch.where(hole, value, picture), hole, method, Bench()) for value in (3.0, -0.2))
+    nothing = filled(torch.where(hole, torch.nan, picture), hole, method, Bench())
     assert torch.equal(dark, bright)
+    assert torch.equal(dark, nothing)
 
 
 @pytest.mark.parametrize("method", METHODS)
