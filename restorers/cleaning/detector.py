@@ -4,18 +4,15 @@ What it says of pixels becomes objects by hysteresis; an object's confidence is 
 from, so that of all objects of confidence 0.9 nine in ten are dirt.
 """
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from restorers.cleaning.blemishes import LOST
 from restorers.cleaning.contrast import APART, TILE
 from restorers.cleaning.evidence import CELL, HEART, MARGIN, Suspects, planes, suspects
 from restorers.cleaning.found import Found, Polarity, kind_of
-from restorers.cleaning.neighbors import Neighbor, around, grown
+from restorers.cleaning.neighbors import Box, Mask, Neighbor, around, grown
 from restorers.detail.grain import Floats
 from restorers.networks.detector import Detector
 
@@ -82,27 +79,25 @@ def _objects(seen: Suspects, odds: Floats, apart: Floats, network: Detector, max
     for index in range(1, count):
         left, top, width, height, area = (int(n) for n in stats[index])
         cut = np.s_[top : top + height, left : left + width]
-        mask: NDArray[np.bool_] = labels[cut] == index
+        mask: Mask = labels[cut] == index
         own = sure[cut][mask]
         if area > max_area or float(own.max()) <= CORE:
             continue
         contrast = float(np.abs(seen.excess[cut][mask]).max())
         polarity: Polarity = "dark" if float(darker[cut][mask].sum()) > 0 else "bright"
-        likely = network.likely(float(own.mean()), area)
-        kind = kind_of(mask, contrast, len(sure))
-        found.append(
-            _rimmed(Found((top, left, top + height, left + width), mask, polarity, contrast, likely, kind), sure.shape)
-        )
+        box, whole = _rimmed((top, left, top + height, left + width), mask, sure.shape)
+        likely = network.likely(float(own.mean()), int(whole.sum()))
+        found.append(Found(box, whole, polarity, contrast, likely, kind_of(mask, contrast, len(sure))))
     return found
 
 
-def _rimmed(found: Found, size: tuple[int, ...]) -> Found:
-    """What was found with a rim of a pixel: dirt is soft there."""
-    box = around(found.box, 1, (size[0], size[1]))
-    mask = np.zeros((box[2] - box[0], box[3] - box[1]), bool)
-    top, left, bottom, right = found.box
-    mask[top - box[0] : bottom - box[0], left - box[1] : right - box[1]] = found.mask
-    return replace(found, box=box, mask=grown(mask, 1))
+def _rimmed(box: Box, mask: Mask, size: tuple[int, ...]) -> tuple[Box, Mask]:
+    """A box and a mask with a rim of a pixel: dirt is soft there."""
+    wide = around(box, 1, (size[0], size[1]))
+    whole = np.zeros((wide[2] - wide[0], wide[3] - wide[1]), bool)
+    top, left, bottom, right = box
+    whole[top - wide[0] : bottom - wide[0], left - wide[1] : right - wide[1]] = mask
+    return wide, grown(whole, 1)
 
 
 def _laid(seen: Suspects, tiles: Floats, elsewhere: float) -> Floats:

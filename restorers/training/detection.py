@@ -16,7 +16,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from restorers.cleaning.contrast import TILE
+from restorers.cleaning.detector import detected
 from restorers.cleaning.evidence import CELL, MARGIN, PLANES, Suspects, planes, suspects
+from restorers.cleaning.found import Found
 from restorers.cleaning.neighbors import Neighbor
 from restorers.cleaning.shelf import FLOOR
 from restorers.damage.graining import FOG, clumped
@@ -24,11 +26,14 @@ from restorers.damage.soiling import Soiling, hair, speck
 from restorers.detail.grain import Floats
 from restorers.geometry.motion import consistency, flow, luma_for_flow
 from restorers.networks.detector import Detector
+from restorers.training.calibration import Judged, calibrated, calibration_error
 from restorers.training.loop import Batch, Lesson
 from restorers.training.scenery import Chance, Pictures, photographed
 
 STEPS = 15.8  # in which evidence is kept, for each sigma
 SURE, DOUBTFUL = 2, 1  # of a truth: dirt, and what changes so little that nobody can tell
+TOUCHED = 1e-4  # density
+LARGEST = 4000  # pixels
 RIM = 4  # pixels around a cell that count in learning, too
 
 
@@ -64,6 +69,12 @@ class Film:
         sides = self.neighbors(number)
         return sides, suspects(self.frames[number], sides, self.sigma[number])
 
+    def found(self, number: int, network: Detector) -> list[Found]:
+        """All that a network makes out on a frame, however unsure."""
+        ends = number in (0, len(self.frames) - 1)
+        gray, sides, sigma = self.frames[number], self.neighbors(number), self.sigma[number]
+        return detected(gray, sides, sigma, network, confidence=0, max_area=LARGEST, one_sided=ends)
+
     def _neighbor(self, number: int, other: int) -> Neighbor:
         here, there = (luma_for_flow(torch.from_numpy(self.frames[n]).expand(3, -1, -1)) for n in (number, other))
         forward = flow(here, there)
@@ -81,8 +92,19 @@ class Examples:
 class Detection(Lesson[Detector]):
     """Learn where dirt lies."""
 
-    def __init__(self, examples: Examples, kept_back: Examples, *, size: int = 32, seed: int = 0) -> None:
-        self.examples, self.kept_back, self.size, self.seed = examples, kept_back, size, seed
+    def __init__(
+        self, shown: Examples, kept_back: Examples, films: Sequence[Film], *, size: int = 32, seed: int = 0
+    ) -> None:
+        """A lesson from cells.
+
+        Args:
+            shown: what it learns from.
+            kept_back: of other films, to judge it by.
+            films: these, whole, to fit its confidence to.
+            size: cells a batch.
+            seed: of the order in which they come.
+        """
+        self.shown, self.kept_back, self.films, self.size, self.seed = shown, kept_back, films, size, seed
 
     def network(self) -> Detector:
         """A network that takes everything to be clean."""
@@ -91,9 +113,9 @@ class Detection(Lesson[Detector]):
     def batch(self, step: int) -> Batch:
         """Cells drawn by chance, mirrored and turned."""
         chance = np.random.default_rng((self.seed, step))
-        chosen = np.sort(chance.integers(0, len(self.examples.truth), self.size))
-        evidence = _evidence(self.examples.evidence[chosen])
-        truth = torch.from_numpy(self.examples.truth[chosen])
+        chosen = np.sort(chance.integers(0, len(self.shown.truth), self.size))
+        evidence = _evidence(self.shown.evidence[chosen])
+        truth = torch.from_numpy(self.shown.truth[chosen])
         mirrors = tuple(axis for axis in (-1, -2) if chance.random() < 0.5)
         evidence, truth = evidence.flip(mirrors), truth.flip(mirrors)
         if chance.random() < 0.5:
@@ -108,6 +130,13 @@ class Detection(Lesson[Detector]):
         known = (truth != DOUBTFUL).float()
         each = functional.binary_cross_entropy_with_logits(logits, (truth == SURE).float(), reduction="none")
         return (each * known).sum() / known.sum()
+
+    def finished(self, network: Detector) -> Detector:
+        """The network, the confidence of its objects fitted to what is right on the films kept back."""
+        network.calibration.copy_(torch.tensor([1.0, 0.0, 0.0]))
+        objects = [each for film in self.films for each in judged(film, network)]
+        network.calibration.copy_(torch.tensor(calibrated(objects)))
+        return network
 
     def scores(self, network: Detector) -> dict[str, float]:
         """Pixels of the cells kept back: F1, precision and recall at one half, and how far confidence is off."""
@@ -127,15 +156,16 @@ class Detection(Lesson[Detector]):
         }
 
 
-def calibration_error(sure: Floats, right: NDArray[np.bool_], *, bins: int = 15) -> float:
-    """Expected calibration error: how far confidence is off the share that is right, over bins of confidence.
-
-    Guo, Pleiss, Sun, Weinberger, *On Calibration of Modern Neural Networks*, ICML 2017.
-    """
-    index = np.minimum((sure * bins).astype(int), bins - 1)
-    count = np.bincount(index, minlength=bins)
-    off = np.bincount(index, sure, bins) - np.bincount(index, right, bins)
-    return float(np.abs(off).sum() / max(count.sum(), 1))
+def judged(film: Film, network: Detector) -> list[Judged]:
+    """The objects that a network, which is not calibrated, makes out on a film, and which of them are dirt."""
+    objects = []
+    for number in range(len(film.frames)):
+        touched = cv2.dilate((np.abs(film.change[number]) > TOUCHED).astype(np.uint8), np.ones((3, 3), np.uint8))
+        for found in film.found(number, network):
+            top, left, bottom, right = found.box
+            odds = float(np.log(found.confidence) - np.log1p(-found.confidence))
+            objects.append((odds, found.area, float(touched[top:bottom, left:right][found.mask].mean()) > 0.5))
+    return objects
 
 
 def examples(films: Sequence[Film], *, most: int = 16, seed: int = 0) -> Examples:

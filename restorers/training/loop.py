@@ -40,6 +40,10 @@ class Lesson(ABC, Generic[N]):
     def loss(self, network: N, batch: Batch) -> Tensor:
         """How far the network is from what the batch asks for, a scalar."""
 
+    def finished(self, network: N) -> N:
+        """The network once it has learned and, where a lesson says so, something was fitted to it beyond its loss."""
+        return network
+
     @abstractmethod
     def scores(self, network: N) -> dict[str, float]:
         """How good the network is on what it was never shown; names carry the unit."""
@@ -93,7 +97,7 @@ def trained(
             keep(done, _checkpoint(done, recipe, network, average, optimizer))
         tell(done, float(loss.detach()))
     network.load_state_dict(average)
-    return network.eval().requires_grad_(False)
+    return lesson.finished(network.eval().requires_grad_(False))
 
 
 def rate(step: int, recipe: Recipe) -> float:
