@@ -28,7 +28,8 @@ SLACK = 0.01  # of brightness: smaller errors count by their square
 MOST = 0.35  # share of a picture that may be hidden: more than film ever loses, as there is more to learn
 TRIES = 8  # times that something more is laid on a picture
 GRAY = 0.3  # share of the pictures shown in black and white
-GRAIN = 0.04  # largest sigma, in density
+BEGINNING = 1000  # steps in which it is shown fine grain only
+FINE, COARSE = 0.04, 0.09  # largest sigma of grain, in density
 
 
 class Painting(Lesson[Painter]):
@@ -72,7 +73,8 @@ class Painting(Lesson[Painter]):
         size, count = (LARGE, SHOWN_LARGE) if large else (SIZE, SHOWN)
         clean = np.stack([_view(chance, self.shown, size) for _ in range(count)])
         known = np.stack([~self._hidden(chance, size, large=large) for _ in range(count)])[:, None]
-        grainy = np.stack([_grained(chance, picture) for picture in clean])
+        most = FINE if step < BEGINNING else COARSE
+        grainy = np.stack([_grained(chance, picture, most) for picture in clean])
         return torch.from_numpy(grainy), torch.from_numpy(known.astype(np.float32)), torch.from_numpy(clean)
 
     def loss(self, network: Painter, batch: Batch) -> Tensor:
@@ -95,10 +97,13 @@ class Painting(Lesson[Painter]):
                 chance = np.random.default_rng((2, number))
                 clean = _view(chance, [picture], size)
                 mask = hole(chance, size)
-                grainy, known = torch.from_numpy(_grained(chance, clean))[None], torch.from_numpy(~mask)[None, None]
+                grainy, known = (
+                    torch.from_numpy(_grained(chance, clean, COARSE))[None],
+                    torch.from_numpy(~mask)[None, None],
+                )
                 for label, painter in (("painted", network), ("smooth", smooth)):
                     with torch.no_grad():
-                        painted = painter(grainy, known.float())[0].numpy()
+                        painted = painter(grainy, known)[0].numpy()
                     errors[label].append(float(np.square(painted - clean)[:, mask].mean()))
             for label, each in errors.items():
                 found[f"{name}, {label}, dB"] = round(float(-10 * np.log10(np.mean(each))), 2)
@@ -214,9 +219,9 @@ def _turned(chance: np.random.Generator, picture: NDArray[np.generic]) -> NDArra
     return turned[:, ::-1] if chance.random() < 0.5 else turned
 
 
-def _grained(chance: np.random.Generator, picture: NDArray[np.float32]) -> NDArray[np.float32]:
+def _grained(chance: np.random.Generator, picture: NDArray[np.float32], most: float) -> NDArray[np.float32]:
     """The picture `(3, h, w)`, brightness, with grain of a strength and a size of its own."""
-    sigma = np.float32(chance.uniform(0, GRAIN)) if chance.random() < 0.85 else np.float32(0)
+    sigma = np.float32(chance.uniform(0, most)) if chance.random() < 0.85 else np.float32(0)
     white = chance.standard_normal((4, *picture.shape[1:]), dtype=np.float32)
     common = np.float32(chance.uniform(0.3, 1))
     grain = clumped(np.sqrt(common) * white[3] + np.sqrt(1 - common) * white[:3], chance.uniform(0.3, 1.1))

@@ -42,7 +42,7 @@ Mask: TypeAlias = NDArray[np.bool_]
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SIZE = 256
 CELL = 128
-SIGMA = 0.025
+SIGMA = 0.055  # density at density 1: six levels of 8-bit sRGB in middle tones
 PEERS: Mapping[str, str] = {"Telea": "OpenCV Telea", "Navier-Stokes": "OpenCV Navier-Stokes", "FSR": "OpenCV FSR"}
 KINDS: Mapping[str, Callable[[np.random.Generator, int], Mask]] = {
     "dust": painting.specks,
