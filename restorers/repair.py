@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from restorers.cleaning.blemishes import blemishes, flies
+from restorers.cleaning.detector import detected
 from restorers.cleaning.edits import Edits, Region, Rejected
 from restorers.cleaning.found import Found
 from restorers.cleaning.mending import mended
@@ -24,6 +25,8 @@ from restorers.cleaning.neighbors import Box
 from restorers.cleaning.scratches import Lines, lines, scratches, segments
 from restorers.cleaning.shelf import REACH, Shelf
 from restorers.detail import granularity
+from restorers.networks.detector import Detector
+from restorers.networks.weights import opened
 from restorers.render import Footage
 from restorers.restorer import Bench, Editable, Remedy
 
@@ -39,6 +42,13 @@ class Repair(Editable):
     kind: Literal["repair"] = "repair"
     sensitivity: float = Field(
         6.0, ge=3, le=20, description="how many sigmas of the film's grain a blemish must stand out by; more finds less"
+    )
+    detector: Literal["network", "classical"] = Field(
+        "classical",
+        description="what judges where a frame stands out from its neighbors: a small network, or rules alone",
+    )
+    confidence: float = Field(
+        0.9, ge=0, le=1, description="how likely the network must hold something to be dirt; more finds less"
     )
     max_area: int = Field(4000, ge=1, description="pixels beyond which it is taken for part of the picture")
     scratches: bool = Field(True, description="mend vertical scratches that run through many frames")
@@ -56,6 +66,11 @@ class Repair(Editable):
     remedy: ClassVar[type[Remedy]] = Mending
     revision: ClassVar[int] = 5
     edits: ClassVar[frozenset[str]] = frozenset({"reject", "protect", "only"})
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The detector, where it is asked."""
+        return ("detector",) if self.detector == "network" else ()
 
     def examine(self, footage: Footage, bench: Bench) -> Mending:
         """The blemishes of one shot; a shot of fewer than three frames shows none, as nothing can be compared."""
@@ -105,7 +120,7 @@ class Repair(Editable):
 
     def _look(self, shelf: Shelf, numbers: range, bench: Bench, seen: "_Seen") -> None:
         """Add what some frames of a window show that nobody has looked at yet."""
-        seen.found.update(zip(numbers, bench.map(partial(self._dust, shelf), numbers), strict=True))
+        seen.found.update(zip(numbers, bench.map(partial(self._dust, shelf, bench), numbers), strict=True))
         for number in numbers:
             if not seen.exposures or not shelf.repeats(number - 1, number):
                 seen.exposures.append([])
@@ -113,14 +128,24 @@ class Repair(Editable):
         if self.scratches:
             seen.lines.update(zip(numbers, bench.map(partial(lines, shelf), numbers), strict=True))
 
-    def _dust(self, shelf: Shelf, number: int) -> list[Found]:
+    def _dust(self, shelf: Shelf, bench: Bench, number: int) -> list[Found]:
         sides = shelf.sides(number)
         if sides is None:
             return []
         gray = shelf.gray(number)
         neighbors = (shelf.neighbor(number, sides[0]), shelf.neighbor(number, sides[1]))
-        sigma = shelf.sigma(number)
-        if sides[0] < 0 < sides[1]:
+        sigma, one_sided = shelf.sigma(number), not sides[0] < 0 < sides[1]
+        if self.detector == "network":
+            return detected(
+                gray,
+                neighbors,
+                sigma,
+                opened("detector", Detector, bench),
+                confidence=self.confidence,
+                max_area=self.max_area,
+                one_sided=one_sided,
+            )
+        if not one_sided:
             return blemishes(gray, neighbors, sigma, sensitivity=self.sensitivity, max_area=self.max_area)
         surely, small = self.sensitivity * ONE_SIDED, min(self.max_area, SMALL)
         return blemishes(gray, neighbors, sigma, sensitivity=surely, max_area=small)
