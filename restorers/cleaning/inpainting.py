@@ -36,7 +36,6 @@ CELL = CROPS[-1] - 2 * CONTEXT
 DEEP = 20.0  # pixels from a hole's rim to its heart beyond which it is filled at half the size first
 RIM = 12.0  # pixels of such a hole that are then painted at full size
 RADIUS = 3.0
-SOFT = 0.8  # pixels: grain at the rim is softened before it is carried into a hole
 ROUNDING = 10_000  # OpenCV's fast marching rounds even floats to whole numbers
 
 
@@ -129,12 +128,9 @@ def _classical(shown: Floats, hole: Mask, method: Literal["telea", "navier-stoke
     """Brightness `(3, h, w)` with its holes filled by OpenCV."""
     if method == "fsr":
         return _extrapolated(shown, hole)
-    known = (~hole).astype(np.float32)
-    share = np.maximum(cv2.GaussianBlur(known, (0, 0), SOFT), 1e-6)
     flag = cv2.INPAINT_TELEA if method == "telea" else cv2.INPAINT_NS
-    soft = [cv2.GaussianBlur(plane * known, (0, 0), SOFT) / share * (known * ROUNDING) for plane in shown]
-    done = [cv2.inpaint(np.ascontiguousarray(plane), hole.astype(np.uint8), RADIUS, flag) for plane in soft]
-    return np.asarray(np.stack(done) / ROUNDING, np.float32)
+    planes = [cv2.inpaint(plane * np.float32(ROUNDING), hole.astype(np.uint8), RADIUS, flag) for plane in shown]
+    return np.asarray(np.stack(planes) / ROUNDING, np.float32)
 
 
 def _extrapolated(shown: Floats, hole: Mask) -> Floats:

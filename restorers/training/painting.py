@@ -89,24 +89,13 @@ class Painting(Lesson[Painter]):
 
     def scores(self, network: Painter) -> dict[str, float]:
         """PSNR in the holes of the photographs kept back, grain-free, in dB of brightness: by kind of hole."""
+        painters = {"painted": network, "smooth": self.network().eval()}
         found: dict[str, float] = {}
-        smooth = self.network().eval()
-        for name, (hole, size) in KINDS.items():
-            errors: dict[str, list[float]] = {"painted": [], "smooth": []}
-            for number, picture in enumerate(self.kept_back):
-                chance = np.random.default_rng((2, number))
-                clean = _view(chance, [picture], size)
-                mask = hole(chance, size)
-                grainy, known = (
-                    torch.from_numpy(_grained(chance, clean, COARSE))[None],
-                    torch.from_numpy(~mask)[None, None],
-                )
-                for label, painter in (("painted", network), ("smooth", smooth)):
-                    with torch.no_grad():
-                        painted = painter(grainy, known)[0].numpy()
-                    errors[label].append(float(np.square(painted - clean)[:, mask].mean()))
-            for label, each in errors.items():
-                found[f"{name}, {label}, dB"] = round(float(-10 * np.log10(np.mean(each))), 2)
+        for kind, (hole, size) in KINDS.items():
+            trials = [_trial(picture, number, hole, size) for number, picture in enumerate(self.kept_back)]
+            for label, painter in painters.items():
+                errors = [_error(painter, trial) for trial in trials]
+                found[f"{kind}, {label}, dB"] = round(float(-10 * np.log10(np.mean(errors))), 2)
         return found
 
     def _hidden(self, chance: np.random.Generator, size: int, *, large: bool) -> Mask:
@@ -184,6 +173,22 @@ KINDS: dict[str, tuple[Hole, int]] = {
     "blotch": (blotch, LARGE),
 }
 """Kinds of holes as they are validated, with the size of the picture shown."""
+
+
+def _trial(picture: Photograph, number: int, hole: Hole, size: int) -> Batch:
+    """A batch of one picture that is always the same."""
+    chance = np.random.default_rng((2, number))
+    clean = _view(chance, [picture], size)
+    mask = hole(chance, size)
+    known = torch.from_numpy(~mask)[None, None].float()
+    return torch.from_numpy(_grained(chance, clean, COARSE))[None], known, torch.from_numpy(clean)[None]
+
+
+def _error(painter: Painter, trial: Batch) -> float:
+    grainy, known, clean = trial
+    with torch.inference_mode():
+        painted = painter(grainy, known)
+    return float((painted - clean).square()[(known == 0).expand_as(clean)].mean())
 
 
 def _blob(
