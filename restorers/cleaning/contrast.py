@@ -52,22 +52,24 @@ def compare(
 ) -> None:
     """By how many sigmas a frame stands out from both its neighbors; `out` holds zeros."""
     height, width = gray.shape
-    places, others = np.empty((2, width), np.float32), np.empty((2, width), np.float32)
-    left, right = np.empty(width, np.int64), np.empty(width, np.float32)
+    places, left, right = np.empty((2, width), np.float32), np.empty(width, np.int64), np.empty(width, np.float32)
     _columns(width, flow_one.shape[1], left, right)
+    up, along = np.float32(1 / (flow_two.shape[0] / height)), np.float32(1 / (flow_two.shape[1] / width))
     noticed, half, zero = np.float32(NOTICED), np.float32(0.5), np.float32(0)
     for y in range(height):
         _places(flow_one, y, height, left, right, 1, places)
-        _places(flow_two, y, height, left, right, 1, others)
+        top, low = _row(y, height, flow_two.shape[0])
         for x in range(width):
             least = noticed * sigma[y, x]
             first = gray[y, x] - level_one[y // STEP, x // STEP] - _shown(one, places[0, x], places[1, x])
             if abs(first) < least:
                 continue
-            second = gray[y, x] - level_two[y // STEP, x // STEP] - _shown(two, others[0, x], others[1, x])
+            v = np.float32(y) + up * _between(flow_two, top, low, left[x], right[x], 1)
+            u = np.float32(x) + along * _between(flow_two, top, low, left[x], right[x], 0)
+            second = gray[y, x] - level_two[y // STEP, x // STEP] - _shown(two, v, u)
             if first * second <= zero or abs(second) < least:
                 continue
-            slope = half * (_slope(one, places[0, x], places[1, x]) + _slope(two, others[0, x], others[1, x]))
+            slope = half * (_slope(one, places[0, x], places[1, x]) + _slope(two, v, u))
             slope = np.float32(SLACK) * max(slope - np.float32(3) * sigma[y, x], zero)
             nearest = min(abs(first), abs(second)) / np.sqrt(sigma[y, x] * sigma[y, x] + slope * slope)
             out[y, x] = nearest if first > zero else -nearest
@@ -254,12 +256,27 @@ def _columns(width: int, small: int, left: Counts, right: Floats) -> None:
 
 
 @compiled
+def _row(y: int, height: int, small: int) -> tuple[int, np.float32]:
+    """Between which rows of a smaller picture a row lies: the upper one, and the share of the next."""
+    v = min(max((y + 0.5) * (small / height) - 0.5, 0.0), small - 1.0)
+    top = min(int(v), small - 2)
+    return top, np.float32(v - top)
+
+
+@compiled
+def _between(flow: Floats, top: int, low: np.float32, left: int, share: np.float32, way: int) -> np.float32:
+    """Flow between four of its pixels, across (0) or down (1)."""
+    one = np.float32(1)
+    here = (one - low) * flow[top, left, way] + low * flow[top + 1, left, way]
+    next_to_it = (one - low) * flow[top, left + 1, way] + low * flow[top + 1, left + 1, way]
+    return np.float32((one - share) * here + share * next_to_it)
+
+
+@compiled
 def _places(flow: Floats, y: int, height: int, left: Counts, right: Floats, step: int, out: Floats) -> None:
     """Where the pixels of a row are on a neighbor, y and x `(2, W)`; only every `step`th if not every one is wanted."""
     down, across = flow.shape[0] / height, flow.shape[1] / len(left)
-    v = min(max((y + 0.5) * down - 0.5, 0.0), flow.shape[0] - 1.0)
-    top = min(int(v), flow.shape[0] - 2)
-    low = np.float32(v - top)
+    top, low = _row(y, height, flow.shape[0])
     high, one = np.float32(1) - low, np.float32(1)
     up, along = np.float32(1 / down), np.float32(1 / across)
     row = np.empty((flow.shape[1], 2), np.float32)
