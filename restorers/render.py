@@ -35,6 +35,13 @@ class Source(Protocol):
         """The frames first <= n < stop as scanned, `code / white`, all of them untouched."""
 
 
+class Companion(Protocol):
+    """Maps that come with a scan, in its geometry: infrared light, or what a person marked."""
+
+    def read(self, number: int) -> NDArray[np.float32] | None:
+        """The map of a frame, `(H, W)` in [0, 1]; None where it has none."""
+
+
 @dataclass(frozen=True)
 class Span:
     """A shot as opened: its frames, and the remedies that lie on them, lowest first."""
@@ -58,6 +65,8 @@ class Footage:
     spans: tuple[Span, ...]
     space: Space
     bench: Bench = field(default_factory=Bench)
+    infrared: Companion | None = None
+    masks: Companion | None = None
 
     WINDOW = 8
 
@@ -90,6 +99,23 @@ class Footage:
             shots = ", ".join(f"{s.first}-{s.stop - 1}" for s in self.spans)
             raise IndexError(f"frames {first}-{stop - 1} are not within one shot ({shots})")
         return opened(self.source, span, first, stop, self.bench).in_space(self.space)
+
+    def beside(self, maps: Companion, number: int) -> NDArray[np.float32] | None:
+        """The map of a frame, laid where the frame as opened shows its pixels; None where it has none.
+
+        Raises:
+            IndexError: the frame is in no shot.
+        """
+        span = next((span for span in self.spans if number in span), None)
+        if span is None:
+            raise IndexError(f"frame {number} is in no shot")
+        plane = maps.read(number)
+        if plane is None:
+            return None
+        for remedy in span.remedies:
+            plane = remedy.carried(plane, number) if isinstance(remedy, Moving) else plane
+            plane = plane.repeat(remedy.scale, 0).repeat(remedy.scale, 1)
+        return plane
 
     def windows(
         self, length: int = WINDOW, *, halo: int = 0, wanted: Container[int] | None = None

@@ -19,6 +19,7 @@ from restorers.cleaning.blemishes import blemishes, flies
 from restorers.cleaning.detector import detected
 from restorers.cleaning.edits import Edits, Region, Rejected
 from restorers.cleaning.found import Found
+from restorers.cleaning.maps import Maps, joined
 from restorers.cleaning.mending import mended
 from restorers.cleaning.mends import Mend, Mending
 from restorers.cleaning.neighbors import Box
@@ -65,6 +66,7 @@ class Repair(Editable):
 
     remedy: ClassVar[type[Remedy]] = Mending
     revision: ClassVar[int] = 5
+    maps: ClassVar[bool] = True
     edits: ClassVar[frozenset[str]] = frozenset({"reject", "protect", "only"})
 
     @property
@@ -75,7 +77,7 @@ class Repair(Editable):
     def examine(self, footage: Footage, bench: Bench) -> Mending:
         """The blemishes of one shot; a shot of fewer than three frames shows none, as nothing can be compared."""
         model = granularity.measured(footage)
-        seen, mends = _Seen(), list[Mend]()
+        seen, mends = _Seen(Maps.of(footage)), list[Mend]()
         shelf: Shelf | None = None
         for numbers, clip in footage.windows(STRIDE, halo=2 * REACH):
             shelf = Shelf(clip, model, seen.found) if shelf is None else shelf.turned(clip)
@@ -120,7 +122,9 @@ class Repair(Editable):
 
     def _look(self, shelf: Shelf, numbers: range, bench: Bench, seen: "_Seen") -> None:
         """Add what some frames of a window show that nobody has looked at yet."""
-        seen.found.update(zip(numbers, bench.map(partial(self._dust, shelf, bench), numbers), strict=True))
+        found = bench.map(partial(self._dust, shelf, bench), numbers)
+        told = bench.map(partial(seen.maps.told, shelf, self.max_area), numbers)
+        seen.found.update(zip(numbers, map(joined, found, told), strict=True))
         for number in numbers:
             if not seen.exposures or not shelf.repeats(number - 1, number):
                 seen.exposures.append([])
@@ -158,6 +162,7 @@ class Repair(Editable):
 class _Seen:
     """What the frames of a shot show, by reel number, and which of them show one exposure."""
 
+    maps: Maps
     found: dict[int, list[Found]] = field(default_factory=dict)
     exposures: list[list[int]] = field(default_factory=list)
     lines: dict[int, Lines] = field(default_factory=dict)
@@ -178,7 +183,7 @@ def _flying(found: Mapping[int, list[Found]], exposures: list[list[int]]) -> set
         before, after = ([one for _, one in seen(index + step)] for step in (-1, 1))
         for number, here in seen(index):
             path = flies(here, before, after)
-            if path is None:
+            if path is None or here.kind == "marked":
                 continue
             flying.add((number, here.box))
             for step in (k for k in range(-FOLLOWED, FOLLOWED + 1) if k):
@@ -186,6 +191,6 @@ def _flying(found: Mapping[int, list[Found]], exposures: list[list[int]]) -> set
                 slack = 3 + 1.5 * (abs(step) - 1)
                 for other, one in seen(index + step):
                     near = np.hypot(one.center[0] - y, one.center[1] - x) <= slack
-                    if near and one.polarity == here.polarity:
+                    if near and one.polarity == here.polarity and one.kind != "marked":
                         flying.add((other, one.box))
     return flying

@@ -6,6 +6,7 @@ Errors: RestorationError(RuntimeError), a shot cannot be treated as asked
 """
 
 import hashlib
+import json
 import math
 import zlib
 from abc import ABC, abstractmethod
@@ -99,6 +100,21 @@ Packed = Annotated[
 """The same in fewer bytes and without loss: whole numbers as their differences, bytes sorted by place, deflated."""
 
 
+def _lined(value: object, depth: int = 0) -> str:
+    """JSON for people: a line for each field, and for each item of a list of lists or mappings."""
+    indent, end = "\n" + " " * (depth + 1), "\n" + " " * depth
+    if isinstance(value, dict) and (not depth or any(isinstance(inner, dict | list) for inner in value.values())):
+        fields = (f"{json.dumps(name)}: {_lined(inner, depth + 1)}" for name, inner in value.items())
+        return "{" + indent + f",{indent}".join(fields) + end + "}"
+    if isinstance(value, list) and any(isinstance(inner, dict | list) for inner in value):
+        return "[" + indent + f",{indent}".join(map(_compact, value)) + end + "]"
+    return _compact(value)
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
 class Remedy(BaseModel, ABC):
     """What an examination found and what is to be done about it; small, readable, reversible."""
 
@@ -133,12 +149,12 @@ class Remedy(BaseModel, ABC):
         """The remedy as JSON and its arrays by name."""
         token = _blobs.set({})
         try:
-            return self.model_dump_json(indent=1), _blobs.get()
+            return _lined(json.loads(self.model_dump_json())), _blobs.get()
         finally:
             _blobs.reset(token)
 
     @classmethod
-    def loaded(cls, json: str | bytes, blobs: Mapping[str, NDArray[np.generic]]) -> Self:
+    def loaded(cls, text: str | bytes, blobs: Mapping[str, NDArray[np.generic]]) -> Self:
         """The remedy that `dumped` gave.
 
         Raises:
@@ -146,7 +162,7 @@ class Remedy(BaseModel, ABC):
         """
         token = _blobs.set(dict(blobs))
         try:
-            return cls.model_validate_json(json)
+            return cls.model_validate_json(text)
         finally:
             _blobs.reset(token)
 
@@ -206,6 +222,9 @@ class Restorer(BaseModel, ABC):
     def networks(self) -> tuple[str, ...]:
         """Names of the networks it works with, as set; the digests of their weights are part of its recipes."""
         return ()
+
+    maps: ClassVar[bool] = False
+    """Whether maps that come with a scan, infrared or drawn by hand, tell it anything."""
 
     @abstractmethod
     def examine(self, footage: "Footage", bench: "Bench") -> Remedy:
