@@ -1,7 +1,7 @@
 """The layer that repair leaves: what was found, what was done about it, and the pixels that replace it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple, Self, get_args
@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Self, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 
 from restorers.cleaning.found import Found, Kind, Polarity
 from restorers.cleaning.neighbors import Box
@@ -111,6 +111,19 @@ class Mending(Remedy):
     values: Packed
     marks: Packed
     unmet: tuple[str, ...] = ()
+
+    @field_serializer("blemishes", when_used="json")
+    def _table(self, blemishes: tuple[Blemish, ...]) -> dict[str, object]:
+        """A row for each, under the names of the columns: a third of the bytes."""
+        rows = [list(blemish.model_dump(mode="json").values()) for blemish in blemishes]
+        return {"columns": list(Blemish.model_fields), "rows": rows}
+
+    @field_validator("blemishes", mode="before")
+    @classmethod
+    def _from_table(cls, value: object) -> object:
+        if isinstance(value, Mapping):
+            return [dict(zip(value["columns"], row, strict=True)) for row in value["rows"]]
+        return value
 
     @classmethod
     def of(cls, mends: Iterable[Mend], size: tuple[int, int], numbers: range) -> Self:
