@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from restorers.networks.card import Card, Data, Recipe, digest
 from restorers.networks.weights import packed
+from restorers.training.detection import Detection, detection
 from restorers.training.loop import Lesson, trained
 from restorers.training.painting import Painting
 from tasks.lab import Lab
@@ -89,14 +90,27 @@ def _painting(material: Material, settings: Mapping[str, int]) -> Painting:
     return Painting(material.photographs, material.shapes, kept_back=kept_back, **settings)
 
 
+def _detection(material: Material, settings: Mapping[str, int]) -> Detection:
+    gray = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.uint8) for picture in material.photographs]
+    shapes = [shape.astype(np.float32) for shape in material.shapes]
+    return detection(gray, shapes, kept_back=KEPT_BACK, settings=settings)
+
+
 COURSES: Mapping[str, Course] = {
+    "detector": Course(
+        purpose="tells dirt that lies on one frame from what moves, by the two frames beside it",
+        not_for="damage that stays for many frames, or evidence that something was not there",
+        architecture="detector.Detector",
+        settings={"planes": 11, "width": 24},
+        lesson=_detection,
+    ),
     "painter": Course(
         purpose="fills holes of up to some 40 pixels in pictures, from what is around them",
         not_for="showing as evidence what nobody saw: what it paints is likely, not known; never in fidelity profile",
         architecture="painter.Painter",
         settings={"width": 16, "depth": 64},
         lesson=_painting,
-    )
+    ),
 }
 
 
@@ -171,7 +185,7 @@ class Workshop:
             keep=keep,
             tell=lambda done, _: tell("train", self.training.name, done, recipe.steps),
         )
-        return self._published(network.cpu(), clock.read(recipe.steps))
+        return self._published(self.lesson.finished(network.cpu()), clock.read(recipe.steps))
 
     @property
     def _checkpoint(self) -> Path:

@@ -61,7 +61,7 @@ def log_odds(network: Detector, evidence: Floats) -> Floats:
     """How surely the pixels of cells are dirt, `(N, 64, 64)`."""
     device = next(network.parameters()).device
     out = np.empty((len(evidence), TILE, TILE), np.float32)
-    batch = torch.zeros((TOGETHER, *evidence.shape[1:]), device=device)
+    batch = torch.zeros((TOGETHER, *evidence.shape[1:]), device=device).to(memory_format=torch.channels_last)
     with torch.inference_mode():
         for first in range(0, len(evidence), TOGETHER):
             part = torch.from_numpy(evidence[first : first + TOGETHER])

@@ -5,7 +5,7 @@ sharp or soft, single or in heaps. What is shown to the network is exactly what 
 cells in which a frame stands out from its neighbors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -93,7 +93,14 @@ class Detection(Lesson[Detector]):
     """Learn where dirt lies."""
 
     def __init__(
-        self, shown: Examples, kept_back: Examples, films: Sequence[Film], *, size: int = 32, seed: int = 0
+        self,
+        shown: Examples,
+        kept_back: Examples,
+        films: Sequence[Film],
+        settings: Mapping[str, int],
+        *,
+        size: int = 32,
+        seed: int = 0,
     ) -> None:
         """A lesson from cells.
 
@@ -101,14 +108,16 @@ class Detection(Lesson[Detector]):
             shown: what it learns from.
             kept_back: of other films, to judge it by.
             films: these, whole, to fit its confidence to.
+            settings: of the network.
             size: cells a batch.
             seed: of the order in which they come.
         """
-        self.shown, self.kept_back, self.films, self.size, self.seed = shown, kept_back, films, size, seed
+        self.shown, self.kept_back, self.films, self.settings = shown, kept_back, films, settings
+        self.size, self.seed = size, seed
 
     def network(self) -> Detector:
         """A network that takes everything to be clean."""
-        return Detector()
+        return Detector(**self.settings)
 
     def batch(self, step: int) -> Batch:
         """Cells drawn by chance, mirrored and turned."""
@@ -168,7 +177,35 @@ def judged(film: Film, network: Detector) -> list[Judged]:
     return objects
 
 
-def examples(films: Sequence[Film], *, most: int = 16, seed: int = 0) -> Examples:
+def detection(
+    photographs: Pictures,
+    shapes: Sequence[Floats],
+    *,
+    kept_back: float,
+    settings: Mapping[str, int],
+    count: int = 420,
+    seed: int = 0,
+) -> Detection:
+    """The lesson of so many films, and an eighth as many of photographs and shapes kept back; takes some CPU minutes.
+
+    Args:
+        photographs: gray, 8 bits, `(h, w)`.
+        shapes: real pieces of dirt, how much of each pixel they hide in [0, 1].
+        kept_back: share of the photographs that is only to judge by; half of the shapes is.
+        settings: of the network.
+        count: films.
+        seed: of all that is random in them.
+    """
+    back = max(round(len(photographs) * kept_back), 1)
+    parts = ((photographs[back:], shapes[::2], count), (photographs[:back], shapes[1::2], count // 8))
+    shown, judged_by = (
+        [filmed(pictures, pieces, np.random.default_rng((seed, part, film))) for film in range(number)]
+        for part, (pictures, pieces, number) in enumerate(parts)
+    )
+    return Detection(examples(shown, seed=seed), examples(judged_by, seed=seed), judged_by, settings, seed=seed)
+
+
+def examples(films: Sequence[Film], *, most: int = 10, seed: int = 0) -> Examples:
     """The cells of films that stand out, at most so many of a frame."""
     chance = np.random.default_rng(seed)
     evidence, truth = [np.empty((0, PLANES, TILE, TILE), np.int8)], [np.empty((0, TILE, TILE), np.uint8)]

@@ -41,7 +41,7 @@ class Lesson(ABC, Generic[N]):
         """How far the network is from what the batch asks for, a scalar."""
 
     def finished(self, network: N) -> N:
-        """The network once it has learned and, where a lesson says so, something was fitted to it beyond its loss."""
+        """The network once it has learned, with what is fitted to it beyond its loss; as it is, if nothing is."""
         return network
 
     @abstractmethod
@@ -97,7 +97,7 @@ def trained(
             keep(done, _checkpoint(done, recipe, network, average, optimizer))
         tell(done, float(loss.detach()))
     network.load_state_dict(average)
-    return lesson.finished(network.eval().requires_grad_(False))
+    return network.eval().requires_grad_(False)
 
 
 def rate(step: int, recipe: Recipe) -> float:
