@@ -170,6 +170,7 @@ def blemishes(
         found = finds.finds_so_far(read(manifest), here)
         chosen = finds.chosen(found, shot=shot, frame=frame, kinds=kind or (), actions=action or ())
         if sheet is not None:
+            sheet.parent.mkdir(parents=True, exist_ok=True)
             with shown_progress(errors):
                 sheet.write_bytes(jpeg(finds.sheet(chosen, here)))
         if as_json:

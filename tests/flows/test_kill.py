@@ -17,6 +17,8 @@ from tests.flows.test_restore_reel import ALL_DELIVERIES, TREATMENTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
+EDITED = TREATMENTS.replace("kind: repair\n", "kind: repair\n    protect: [{first: 2, last: 14}]\n")
+
 POINTS = (
     "store.written",
     "store.before-rename",
@@ -27,6 +29,7 @@ POINTS = (
     "examine.stabilization.publish",
     "examine.deflicker.publish",
     "examine.repair.publish",
+    "edit.repair.publish",
     "examine.enhancement.publish",
     "examine.sdr.publish",
     "render.publish",
@@ -65,7 +68,7 @@ def started(place: Place, manifest: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_killed_at_each_point_where_work_is_published_the_masters_are_the_same(place: Place) -> None:
-    manifest = write_manifest(place, TREATMENTS, delivery=ALL_DELIVERIES)
+    manifest = write_manifest(place, EDITED, delivery=ALL_DELIVERIES)
     undisturbed = Place(place.root / "undisturbed", place.prefect_home)
     shutil.copytree(place.vault, undisturbed.vault)
     undisturbed.restored(manifest)
