@@ -52,4 +52,4 @@ def share(part: float) -> str:
     >>> share(0.0015), share(0.000_002_34), share(0.25)
     ('0.15 %', '0.00023 %', '25 %')
     """
-    return f"{float(f'{100 * part:.2g}'):f}".rstrip("0").rstrip(".") + " %"
+    return f"{float(f'{100 * part:.2g}'):.10f}".rstrip("0").rstrip(".") + " %"

@@ -21,6 +21,7 @@ from tasks.lab import Lab
 from tasks.look import NotThere
 from tasks.plan import planned
 from tasks.shot import Shot
+from tasks.weight import Weight
 from tests.flows.reels import Place, scene, write_dpx, write_manifest
 
 SHOTS = "shots:\n  - {first: 1, last: 6}\n  - {first: 7, last: 12}\n"
@@ -196,3 +197,15 @@ def test_a_sheet_pictures_each_find_as_found_and_as_mended(
     assert cv2.cvtColor(many, cv2.COLOR_RGB2GRAY)[-finds.LABEL :, -tile:].max() <= finds.PAPER
     with pytest.raises(NotThere, match="no such blemish"):
         sheet([], lab)
+
+
+@pytest.mark.parametrize(
+    ("weight", "said"),
+    [
+        (Weight(layer=1_200_000, scan=812_000_000), "layer 1.2 MB, scan 812.0 MB: 0.15 %"),
+        (Weight(layer=480, scan=8_000_000_000_000), "layer 480 bytes, scan 8.0 TB: 0.000000006 %"),
+        (Weight(layer=0, scan=0), "layer 0 bytes, scan 0 bytes: 0 %"),
+    ],
+)
+def test_a_weight_is_said_in_words(weight: Weight, said: str) -> None:
+    assert str(weight) == said
