@@ -101,6 +101,13 @@ def _pattern(path: str) -> str:
     return path
 
 
+def _infrared(path: str) -> str:
+    return path if path == FOURTH_CHANNEL else _pattern(contained(path))
+
+
+FOURTH_CHANNEL = "fourth-channel"
+"""Stands for infrared maps that are the fourth channel of the scan's own files."""
+
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _FRAME_NUMBER = re.compile(r"%0[1-9]d")
@@ -113,6 +120,7 @@ Rate = Annotated[
 ]
 VaultPath = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(contained)]
 FramePattern = Annotated[VaultPath, AfterValidator(_pattern)]
+Infrared = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_infrared)]
 ReelId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
@@ -130,6 +138,11 @@ class Scan(Manifest):
     fps: Rate | None = Field(None, description="frames a second, e.g. 18 or 24000/1001; required for image sequences")
     space: Space = Field(description="what the codes mean: printing-density, print-density, rec709, srgb, scene-linear")
     bit_depth: Literal[8, 10, 12, 16] | None = Field(None, description="bits per channel, if the headers lie")
+    infrared: Infrared | None = Field(
+        None,
+        description="the scanner's infrared maps, one for each frame and of its size, which show dirt on color film: "
+        "scans/harbor/r2/ir/%07d.tif, or fourth-channel where they are the fourth channel of the scan's own files",
+    )
     allow: tuple[Literal["gaps", "fps-mismatch", "size-change", "truncated"], ...] = Field(
         (),
         description="faults that a person has looked at and accepts, each listed in the report. gaps: numbers are "
@@ -142,6 +155,8 @@ class Scan(Manifest):
     def _one_kind(self) -> Self:
         if (self.frames is None) == (self.movie is None):
             raise ValueError("a scan has either 'frames' (an image sequence) or 'movie' (a file)")
+        if self.infrared == FOURTH_CHANNEL and self.movie is not None:
+            raise ValueError("a movie has no fourth channel: give 'infrared' as an image sequence")
         if self.frames is not None and self.fps is None:
             raise ValueError("'fps' is required for an image sequence: its files do not say how fast the film runs")
         if self.first is not None and self.last is not None and self.last < self.first:
@@ -221,6 +236,11 @@ class Reel(Manifest):
         Profile.RESTORATION,
         description="how far a restoration may go from the scan. forensic: not at all, each code of the master is the "
         "scan's. fidelity: nothing is interpolated or generated and no grain laid; what no frame knows stays as found",
+    )
+    masks: FramePattern | None = Field(
+        None,
+        description="marks made by hand, PNG, TIFF or JPEG XL of the frames' size, white where repair shall mend "
+        "whatever it thinks itself: masks/harbor/r2/%07d.png; a frame without a file has none",
     )
     treatments: tuple[Treatment, ...] = Field((), description="in the order of work")
     delivery: tuple[Delivery, ...] = Field((Ffv1Delivery(),), min_length=1)

@@ -7,7 +7,7 @@ from prefect import runtime
 from restorers.networks.weights import card
 from restorers.restorer import Editable, Remedy, Restorer, Scope, WrongEdit
 from tasks.checkpoint import Done, Piece, Recipe, checkpointed, lab_task, state
-from tasks.footage import at_rest, footage, remedy
+from tasks.footage import at_rest, footage, maps, remedy
 from tasks.lab import Lab
 from tasks.progress import tell
 from tasks.shot import Layer, Shot, key
@@ -89,6 +89,7 @@ def examination(shots: tuple[Shot, ...], restorer: Restorer, lab: Lab) -> dict[s
     """
     edits = set(restorer.edits) if isinstance(restorer, Editable) else set()
     weights = {name: card(name, lab.bench).sha256 for name in restorer.networks}
+    seen = map_digests(shots, lab) if restorer.maps else {}
     return {
         "stage": "examine",
         "kind": restorer.kind,
@@ -98,7 +99,15 @@ def examination(shots: tuple[Shot, ...], restorer: Restorer, lab: Lab) -> dict[s
         "device": lab.device.split(":")[0],
         "seed": lab.seed,
         **({"weights": weights} if weights else {}),
+        **({"maps": seen} if seen else {}),
     }
+
+
+def map_digests(shots: tuple[Shot, ...], lab: Lab) -> dict[str, list[str]]:
+    """The identity of the maps that come with each shot, by kind; of those that come with any of them."""
+    lists = maps(shots[0].scan, lab).items()
+    digests: dict[str, list[str]] = {w: [each.digest(s.first, s.stop) for s in shots] for w, each in lists}
+    return {what: each for what, each in digests.items() if any(each)}
 
 
 def _found(shots: tuple[Shot, ...], restorer: Restorer, recipe: Recipe, lab: Lab) -> tuple[Layer, Done]:

@@ -13,6 +13,7 @@ from restorers.restorer import Remedy
 from tasks.lab import Lab, tidy
 from tasks.media.decode import opened_source
 from tasks.media.index import ScanIndex
+from tasks.media.maps import MapIndex, MapSource, What
 from tasks.shot import Layer, ScanFacts, Shot
 from tasks.store import Artifact
 
@@ -24,7 +25,20 @@ def footage(shots: tuple[Shot, ...], lab: Lab, *, space: Space = Space.DENSITY) 
         KeyError, Corrupt: an artifact is not in the store, or not sound.
     """
     spans = tuple(Span(shot.first, shot.stop, tuple(remedy(layer, lab) for layer in shot.layers)) for shot in shots)
-    return Footage(source(shots[0].scan, lab), spans, space, lab.bench)
+    scan = shots[0].scan
+    beside = {what: MapSource(each, lab.vaults) for what, each in maps(scan, lab).items()}
+    return Footage(source(scan, lab), spans, space, lab.bench, **beside)
+
+
+def maps(scan: ScanFacts, lab: Lab) -> dict[What, MapIndex]:
+    """The lists of the maps that come with a scan, by kind."""
+    artifacts: dict[What, Artifact | None] = {"infrared": scan.infrared, "masks": scan.masks}
+    return {what: map_list(each, lab) for what, each in artifacts.items() if each is not None}
+
+
+def map_list(artifact: Artifact, lab: Lab) -> MapIndex:
+    """A list of maps."""
+    return _charted(lab.store.path(artifact).read_bytes())
 
 
 def source(scan: ScanFacts, lab: Lab) -> Source:
@@ -69,6 +83,11 @@ class _Tidy:
     def read(self, first: int, stop: int) -> Clip:
         tidy()
         return self.source.read(first, stop)
+
+
+@lru_cache(maxsize=4)
+def _charted(text: bytes) -> MapIndex:
+    return MapIndex.model_validate_json(text)
 
 
 @lru_cache(maxsize=4)

@@ -11,21 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from manifests.reel import Reel, Scan
+from manifests.reel import FOURTH_CHANNEL, Reel, Scan
 from restorers.clip import Clip
 from restorers.colorspace import Space
 from tasks.checkpoint import Done, Piece, checkpointed, lab_task, state
 from tasks.footage import index, source
 from tasks.lab import Lab
+from tasks.media import maps
 from tasks.media.cuts import cuts
 from tasks.media.probe import indexed
 from tasks.media.vault import resolve
 from tasks.progress import tell
-from tasks.shot import ScanFacts, Shot
+from tasks.shot import ScanFacts, Shot, key
 from tasks.store import Record
 
 REVISION = 1
 CUT_REVISION = 1
+MAP_REVISION = 1
 GLANCE = 160  # px: the width at which cuts are looked for
 
 _Ranges = TypeAdapter(list[tuple[int, int]])
@@ -63,13 +65,24 @@ def ingested(reel: Reel, lab: Lab) -> tuple[ScanFacts, Done]:
         return {"scan": {"index": found.dumped(), "headers": headers}}
 
     done = checkpointed(lab, Piece("ingest", reel.id), {"scan": recipe}, make)
-    return scan_facts(reel, done.records["scan"], lab), done
+    scan = done.records["scan"]
+    if charts := charting(reel, scan, lab):
+
+        def make_lists(_: frozenset[str]) -> dict[str, dict[str, bytes]]:
+            found = maps.listed(reel, index(scan.outputs["index"], lab), lab.vaults)
+            return {"maps": {what: each.model_dump_json().encode() for what, each in found.items()}}
+
+        lists = checkpointed(lab, Piece("ingest", reel.id), {"maps": charts}, make_lists)
+        done = Done({**done.records, **lists.records}, done.made | lists.made)
+    return scan_facts(reel, scan, lab), done
 
 
 def scan_facts(reel: Reel, record: Record, lab: Lab) -> ScanFacts:
     """What the record of an ingest says of the scan."""
     artifact = record.outputs["index"]
     found = index(artifact, lab)
+    charts = charting(reel, record, lab)
+    lists = lab.store.recall(key(charts)) if charts else None
     return ScanFacts(
         index=artifact,
         digest=found.digest(found.first, found.stop),
@@ -81,6 +94,8 @@ def scan_facts(reel: Reel, record: Record, lab: Lab) -> ScanFacts:
         floating=found.floating,
         space=reel.scan.space,
         fps=reel.scan.fps or found.fps,
+        infrared=lists.outputs.get("infrared") if lists else None,
+        masks=lists.outputs.get("masks") if lists else None,
         timecode=found.timecode,
         warnings=found.warnings,
     )
@@ -92,8 +107,34 @@ def ingestion(reel: Reel, lab: Lab) -> dict[str, object]:
     A file that changed without a trace in these is found out when it is read: its digest is checked every time.
     """
     files = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in scan_files(reel.scan, lab)]
-    scan = reel.scan.model_dump(mode="json", exclude={"space"})
+    scan = reel.scan.model_dump(mode="json", exclude={"space", "infrared"})
     return {"stage": "ingest", "revision": REVISION, "scan": scan, "files": files}
+
+
+def charting(reel: Reel, scan: Record, lab: Lab) -> dict[str, object]:
+    """The recipe of the lists of maps that come with a scan; empty where none do.
+
+    Args:
+        reel: the manifest.
+        scan: the record of its ingest.
+        lab: where the maps lie.
+    """
+    named = {"infrared": reel.scan.infrared, "masks": reel.masks}
+    if not any(named.values()):
+        return {}
+    files = [
+        [path.name, path.stat().st_size, path.stat().st_mtime_ns]
+        for pattern in named.values()
+        if pattern is not None and pattern != FOURTH_CHANNEL
+        for path in sequence_files(pattern, lab)
+    ]
+    return {
+        "stage": "maps",
+        "revision": MAP_REVISION,
+        "scan": scan.outputs["index"].digest,
+        "maps": named,
+        "files": files,
+    }
 
 
 def scan_files(scan: Scan, lab: Lab) -> list[Path]:
@@ -101,7 +142,12 @@ def scan_files(scan: Scan, lab: Lab) -> list[Path]:
     if scan.movie is not None:
         return [resolve(scan.movie, lab.vaults)]
     assert scan.frames is not None, "a scan has frames or a movie"
-    folder, _, name = scan.frames.rpartition("/")
+    return sequence_files(scan.frames, lab)
+
+
+def sequence_files(frames: str, lab: Lab) -> list[Path]:
+    """The files of an image sequence in order of name."""
+    folder, _, name = frames.rpartition("/")
     before, after = re.split(r"%0?\d*d", name)
     pattern = re.compile(re.escape(before) + r"\d+" + re.escape(after))
     return sorted(path for path in resolve(folder or ".", lab.vaults).iterdir() if pattern.fullmatch(path.name))

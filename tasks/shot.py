@@ -28,6 +28,8 @@ class ScanFacts(BaseModel):
     floating: bool = False
     space: Space
     fps: Rate
+    infrared: Artifact | None = Field(None, description="list of its infrared maps (tasks.media.maps.MapIndex) as JSON")
+    masks: Artifact | None = Field(None, description="list of the marks made by hand, likewise")
     timecode: str | None = Field(None, description="of the first frame, as its header says")
     warnings: tuple[str, ...] = Field((), description="faults the manifest allowed, for the report")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.footage import index
+from tasks.footage import index, map_list
 from tasks.lab import Lab
 from tasks.media import MediaError
-from tasks.media.index import ScanIndex
 from tasks.media.vault import resolve
+from tasks.store import Record
 
 
 class Damage(BaseModel):
@@ -41,16 +41,14 @@ def damaged_masters(out: Path) -> list[Damage]:
 
 
 def damaged_scans(lab: Lab) -> list[Damage]:
-    """The files of every scan this lab has taken in that are missing from its vaults, or are not what they were."""
+    """The files of every scan, and its infrared maps, that are missing from the vaults, or are not what they were."""
     found: list[Damage] = []
     for record in lab.store.records():
-        artifact = record.outputs.get("index")
-        if artifact is not None:
-            for name, digest in dict(_files(index(artifact, lab))).items():
-                try:
-                    found += _compared(resolve(name, lab.vaults), digest, "not what was taken in")
-                except MediaError as error:
-                    found.append(Damage(path=Path(name), fault=str(error)))
+        for name, digest in dict(_files(record, lab)).items():
+            try:
+                found += _compared(resolve(name, lab.vaults), digest, "not what was taken in")
+            except MediaError as error:
+                found.append(Damage(path=Path(name), fault=str(error)))
     return found
 
 
@@ -60,11 +58,16 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _files(scan: ScanIndex) -> Iterator[tuple[str, str]]:
-    if scan.movie is not None:
-        yield scan.frames[0].file, scan.movie.digest
-    else:
-        yield from ((frame.file, frame.digest) for frame in scan.frames)
+def _files(record: Record, lab: Lab) -> Iterator[tuple[str, str]]:
+    """Name and digest of each file that a record says was taken in; marks made by hand may be drawn anew."""
+    if "index" in record.outputs:
+        scan = index(record.outputs["index"], lab)
+        if scan.movie is not None:
+            yield scan.frames[0].file, scan.movie.digest
+        else:
+            yield from ((frame.file, frame.digest) for frame in scan.frames)
+    if "infrared" in record.outputs:
+        yield from ((each.file, each.digest) for each in map_list(record.outputs["infrared"], lab).maps)
 
 
 def _compared(path: Path, digest: str, fault: str) -> Sequence[Damage]:
