@@ -1,7 +1,6 @@
 """A person's edits of a repair are laid on what was found: nothing is examined again, and all else stays as it was."""
 
 from collections import Counter
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -27,10 +26,11 @@ from tests.flows.reels import Place, scene, write_dpx, write_manifest
 SHOTS = "shots:\n  - {first: 1, last: 6}\n  - {first: 7, last: 12}\n"
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A reel of two shots of six frames; each frame has specks of its own."""
-    place = Place(tmp_path, tmp_path)
+    root = tmp_path_factory.mktemp("edits")
+    place = Place(root, root)
     for number in range(1, 13):
         still = scene(99, shot=number > 6).astype(np.int64)  # it holds still, so that specks are all that differs
         grain = np.random.default_rng(number).normal(0, 6, still.shape)
@@ -42,9 +42,12 @@ def place(tmp_path: Path) -> Place:
     return place
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def lab(place: Place) -> Lab:
-    return Lab(root=place.lab, vaults=(place.vault,), out=place.out, workers=1)
+    """A lab that has examined the reel as it is, without edits."""
+    lab = Lab(root=place.lab, vaults=(place.vault,), out=place.out, workers=1)
+    repaired(reel_of(place), lab)
+    return lab
 
 
 def reel_of(place: Place, edits: str = "") -> Reel:
@@ -111,7 +114,6 @@ def test_an_edit_is_kept_and_recalled(place: Place, lab: Lab) -> None:
 
 
 def test_the_plan_shows_the_edit_and_that_nothing_is_examined(place: Place, lab: Lab) -> None:
-    repaired(reel_of(place), lab)
     steps = planned(reel_of(place, "    only: [{first: 7, last: 12}]\n"), lab)
     states = {(s.stage, s.subject.split()[2]): s.state for s in steps if s.treatment == "repair"}
     assert states == {
@@ -129,7 +131,6 @@ def test_only_leaves_shots_it_does_not_name_as_scanned(place: Place, lab: Lab) -
 
 
 def test_edits_that_make_no_sense_are_named_with_reel_shot_and_frame(place: Place, lab: Lab) -> None:
-    repaired(reel_of(place), lab)
     with pytest.raises(WrongEdit, match=r"reel: .*f000099-y0001-x0001; frames 20-30.*shots are 1-6, 7-12"):
         planned(reel_of(place, "    reject: [f000099-y0001-x0001, {first: 20, last: 30}]\n"), lab)
     with pytest.raises(WrongEdit, match=r"reel shot 2 \(7-12\): frame 8, rows 0-96.* a frame has 96 rows"):
@@ -146,8 +147,7 @@ def test_the_layer_is_told_with_its_size_against_the_scan(place: Place, lab: Lab
 
 def test_finds_are_looked_through_with_edits_that_were_not_restored_yet(place: Place, lab: Lab) -> None:
     with pytest.raises(NotThere, match="has not taken in this scan yet"):
-        finds_so_far(reel_of(place), lab)
-    repaired(reel_of(place), lab)
+        finds_so_far(reel_of(place), lab.model_copy(update={"root": place.root / "another"}))
     before = work(lab)
     found = chosen(finds_so_far(reel_of(place), lab))
     one = found[0].blemish
@@ -167,7 +167,6 @@ def test_finds_are_looked_through_with_edits_that_were_not_restored_yet(place: P
 
 
 def test_a_list_of_finds_has_a_line_for_each_and_one_of_names(place: Place, lab: Lab) -> None:
-    repaired(reel_of(place), lab)
     found = chosen(finds_so_far(reel_of(place), lab))
     names, *rows = (line.split(",") for line in listed(found).splitlines())
     assert len(rows) == len(found)
@@ -180,7 +179,6 @@ def test_a_list_of_finds_has_a_line_for_each_and_one_of_names(place: Place, lab:
 def test_a_sheet_pictures_each_find_as_found_and_as_mended(
     place: Place, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    repaired(reel_of(place), lab)
     found = [f for f in chosen(finds_so_far(reel_of(place), lab)) if f.blemish.action == "borrowed"]
     central = next(f for f in found if 24 < f.blemish.box[0] < 60 and 24 < f.blemish.box[1] < 90)
     one = sheet([central], lab)
