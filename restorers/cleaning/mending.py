@@ -1,106 +1,145 @@
-"""Mending one blemish: what it hides, taken from the neighbor that fits best, or else from its rim.
+"""Mending one blemish: what it hides, taken from the frames around it, or else from its rim.
 
-The flow under a blemish is filled in from around it, neighbors are brought along it and leveled to the blemish's
-surroundings, and one of them lends its pixels as they are: a mean of several would be a patch without grain.
+Up to three exposures to each side offer what they show there (see `donors`). All of them together tell what the picture
+is under the blemish, each weighed, pixel by pixel, by how well the ring next to that pixel agrees with the frame: where
+something came or went, the side that fits there is believed. Then either one of those that agree lends each pixel as it
+is, with its own grain; or what they agree on is laid, with fresh grain for what the mean has taken off.
 """
 
-import cv2
+from typing import Literal
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from restorers.cleaning.blemishes import HIDDEN, MARGIN, scatter
+from restorers.cleaning.donors import Offers, offers
 from restorers.cleaning.found import Found
+from restorers.cleaning.holes import Hole
+from restorers.cleaning.inpainting import Method, filled
 from restorers.cleaning.mends import Mend
-from restorers.cleaning.neighbors import Box, Mask, around, beyond, fetched, fitted, grown
-from restorers.cleaning.shelf import Shelf, gray_sigma
+from restorers.cleaning.neighbors import Mask, around
+from restorers.cleaning.shelf import Shelf
 from restorers.clip import Origin
 from restorers.detail.grain import Floats, laid
+from restorers.networks import NUMBERS
 from restorers.restorer import Bench
 
-FITTING = 1.8  # times what grain and slight misregistration explain: how far a donor may be off
-DIFFERENCE = 1.128  # mean absolute difference of two grains of sigma 1
-ROUNDING = 10_000  # OpenCV's fast marching rounds even floats to whole numbers
+Grain = Literal["own", "fresh"]
+Marks = NDArray[np.uint8]
+
+LASTING = ("scratch", "splice", "tear")
+DECISIVE = 0.5  # variances of chance: an offer around which the ring is so much more unlike counts e times less
+FITTING = 3.5  # variances of chance that the best offer for a pixel may be off by
+ALONE = 0.25  # sigmas of grain by which an offer may differ from what all agree on
+UNKNOWN = 1e6
+LACKING = 0.5  # share of a blemish that no frame knows, beyond which none is asked
+MARGIN = 48
 
 
-def mended(shelf: Shelf, number: int, found: Found, bench: Bench, *, spatial: bool) -> Mend:
-    """What is done about a blemish: pixels from the neighbor that fits best, or from its rim where that is allowed."""
-    loan = borrowed(shelf, number, found, lasting=found.kind == "scratch")
-    if loan is not None:
-        return Mend(number, found, loan[0], np.full(found.area, Origin.borrowed(loan[1]), np.uint8))
+def mended(
+    shelf: Shelf,
+    number: int,
+    found: Found,
+    bench: Bench,
+    *,
+    spatial: bool,
+    grain: Grain = "own",
+    method: Method = "telea",
+) -> Mend:
+    """What is done about a blemish: pixels that other frames know, or, where that is allowed, its rim.
+
+    Args:
+        shelf: the window, with what was found on each of its frames.
+        number: the frame's.
+        found: the blemish.
+        bench: seeds fresh grain, and lends the network's weights.
+        spatial: whether what no other frame knows may be filled in from around it; else such a blemish is left.
+        grain: `own`, each pixel is another frame's as it is; `fresh`, it is what these agree on, and grain is laid.
+        method: how it is filled in.
+    """
+    values, known = borrowed(shelf, number, found, bench, grain=grain)
+    if known.all():
+        return Mend(number, found, values, known)
     if not spatial:
         return Mend(number, found, reason="nothing fits")
-    values = interpolated(shelf, number, found, bench)
-    return Mend(number, found, values, np.full(found.area, Origin.INTERPOLATED, np.uint8))
+    lacking = known == 0
+    values[lacking] = interpolated(shelf, number, found, bench, values=values, lacking=lacking, method=method)
+    mark = Origin.GENERATED + NUMBERS["painter"] if method == "network" else Origin.INTERPOLATED
+    return Mend(number, found, values, np.where(lacking, np.uint8(mark), known))
 
 
-def borrowed(shelf: Shelf, number: int, found: Found, *, lasting: bool) -> tuple[Floats, int] | None:
-    """The pixels `(area, 3)` under a blemish from the frame that fits best, and its distance; None where none fits.
+def borrowed(shelf: Shelf, number: int, found: Found, bench: Bench, *, grain: Grain = "own") -> tuple[Floats, Marks]:
+    """The pixels `(area, 3)` under a blemish and the mark of each, 0 where no frame knows.
 
-    A frame with dirt of its own there lends nothing.
-
-    A `lasting` blemish is on the neighbors too, at the same place: they know what is under it only where the picture
-    has moved on by more than its width.
+    None of them is known where that is so of most.
     """
-    gray = shelf.gray(number)
-    crop, mask = _cropped(found, gray.shape)
-    hidden, ring = grown(mask, HIDDEN), grown(mask, 5) & ~grown(mask, 1)
-    top, left, bottom, right = crop
-    here = shelf.part(number, crop)
-    calm = np.ascontiguousarray(gray[top:bottom, left:right])
-    grain = gray_sigma(shelf.model, calm)
-    sigma = float(np.median(grain))
-    sign = 1 if found.polarity == "dark" else -1
-    offers: list[tuple[int, float, Floats]] = []
-    for distance in shelf.donors(number):
-        side = shelf.neighbor(number, distance)
-        motion, seen, miss = fitted(side, calm, crop, hidden)
-        miss /= DIFFERENCE * float(scatter(seen, seen, grain, disagreement=False)[~hidden].mean())
-        same_place = lasting and bool((np.abs(motion[mask][:, 0]) < found.box[3] - found.box[1]).any())
-        if miss > FITTING or same_place or beyond(motion, crop, gray.shape)[mask].any():
-            continue
-        if fetched(shelf.dirty(number + distance), motion, crop, cv2.INTER_LINEAR)[mask].any():
-            continue
-        there = _along(shelf, number + distance, motion, crop)
-        there = there + np.median((here - there)[ring], 0)
-        if float(np.quantile(sign * (here - there).mean(2)[mask], 0.75)) > sigma:
-            offers.append((distance, miss, there[mask]))
-    if not offers:
-        return None
-    middle = np.median(np.stack([values.mean(1) for _, _, values in offers]), 0)
-    apart = [float(np.abs(values.mean(1) - middle).mean()) / (sigma * DIFFERENCE) for _, _, values in offers]
-    scores = [miss + max(alone - 1.2, 0) for (_, miss, _), alone in zip(offers, apart, strict=True)]
-    best = int(np.argmin(scores))
-    distance, _, values = offers[best]
-    return np.asarray(values, np.float32), distance
+    nothing = np.zeros((found.area, 3), np.float32), np.zeros(found.area, np.uint8)
+    hole = Hole.of(shelf, number, found)
+    if hole is None:
+        return nothing
+    offered = offers(shelf, number, hole, lasting=found.kind in LASTING)
+    if offered is None:
+        return nothing
+    weights = _weights(offered)
+    agreed = np.einsum("mk,mck->mc", weights, offered.values)
+    best, miss = _best(hole, offered, agreed)
+    fits = miss <= FITTING
+    if fits.mean() < 1 - LACKING:
+        return nothing
+    if grain == "own":
+        values = np.take_along_axis(offered.values, best[:, None, None], 2)[..., 0]
+    else:
+        best = np.where(offered.shown, weights, -1).argmax(1)
+        lost = np.sqrt(1 - np.square(weights).sum(1, keepdims=True).clip(0, 1))
+        values = agreed + lost * _fresh(shelf, number, found, agreed, bench)
+    marks = np.where(fits, Origin.BORROWED + np.array(offered.distances)[best], 0)
+    return np.asarray(values, np.float32), marks.astype(np.uint8)
 
 
-def interpolated(shelf: Shelf, number: int, found: Found, bench: Bench) -> Floats:
-    """The pixels `(area, 3)` under a blemish from its rim, with fresh grain.
+def interpolated(
+    shelf: Shelf, number: int, found: Found, bench: Bench, *, values: Floats, lacking: Mask, method: Method
+) -> Floats:
+    """Those pixels `(n, 3)` under a blemish that are lacking, from around them, with fresh grain.
 
-    Telea, *An Image Inpainting Technique Based on the Fast Marching Method*, 2004. doi:10.1080/10867651.2004.10487596
+    Args:
+        shelf: the window.
+        number: the frame's.
+        found: the blemish.
+        bench: seeds the grain, and lends the network's weights.
+        values: what is known of it already, `(area, 3)`.
+        lacking: which of these are not, `(area,)`.
+        method: how they are filled in.
     """
-    crop, mask = _cropped(found, shelf.gray(number).shape)
-    here = shelf.part(number, crop)
-    hole = mask.astype(np.uint8)
-    smooth = cv2.GaussianBlur(here, (0, 0), 0.8) * ROUNDING
-    filled = np.stack([cv2.inpaint(np.ascontiguousarray(smooth[..., c]), hole, 3, cv2.INPAINT_TELEA) for c in range(3)])
-    filled = filled.transpose(1, 2, 0) / ROUNDING
-    picture = torch.from_numpy(np.ascontiguousarray(filled.transpose(2, 0, 1)))
-    fresh = laid(shelf.model, picture, number, bench, place=found.box).numpy().transpose(1, 2, 0)
-    return np.asarray((filled + fresh)[mask], np.float32)
+    top, left, bottom, right = crop = around(found.box, MARGIN, shelf.clip.size)
+    inside = np.zeros((bottom - top, right - left), bool)
+    inside[found.box[0] - top : found.box[2] - top, found.box[1] - left : found.box[3] - left] = found.mask
+    here, hole = shelf.part(number, crop), shelf.dirty(number)[top:bottom, left:right] > 0
+    here[inside], hole[inside] = values, lacking
+    picture = torch.from_numpy(np.ascontiguousarray(here.transpose(2, 0, 1)))
+    whole = filled(picture, torch.from_numpy(hole), method, bench).numpy()
+    shown = np.ascontiguousarray(whole[:, inside].T)
+    return np.asarray((shown + _fresh(shelf, number, found, shown, bench))[lacking], np.float32)
 
 
-def _along(shelf: Shelf, number: int, motion: Floats, box: Box) -> Floats:
-    """What a frame shows along a motion given for a box of another, `(h, w, 3)`."""
-    reach = int(np.ceil(np.abs(motion).max())) + 6
-    top, left, _, _ = wide = around(box, reach, shelf.clip.size)
-    inside = (box[0] - top, box[1] - left, box[2] - top, box[3] - left)
-    return fetched(shelf.part(number, wide), motion, inside, cv2.INTER_LANCZOS4)
+def _weights(offered: Offers) -> Floats:
+    """How much each offer counts for each pixel, `(M, K)`; they sum to one where there is any."""
+    unlike = np.where(offered.shown, offered.unlike, UNKNOWN)
+    weights = np.exp((unlike.min(1, keepdims=True) - unlike) / DECISIVE) * offered.shown
+    return np.asarray(weights / np.maximum(weights.sum(1, keepdims=True), 1e-9), np.float32)
 
 
-def _cropped(found: Found, size: tuple[int, ...]) -> tuple[Box, Mask]:
-    crop = around(found.box, MARGIN, (size[0], size[1]))
-    mask = np.zeros((crop[2] - crop[0], crop[3] - crop[1]), bool)
-    top, left, bottom, right = found.box
-    mask[top - crop[0] : bottom - crop[0], left - crop[1] : right - crop[1]] = found.mask
-    return crop, mask
+def _best(hole: Hole, offered: Offers, agreed: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """The offer that fits best at each pixel, and its misfit, in variances of chance."""
+    apart = (offered.values.mean(1) - agreed.mean(1, keepdims=True)) * offered.shown
+    alone = hole.smoothed(apart) / hole.sigma
+    misfit = hole.smoothed(offered.unlike) + np.maximum(np.abs(alone) - ALONE, 0)
+    misfit = np.where(offered.shown, misfit, UNKNOWN)
+    return misfit.argmin(1), misfit.min(1)
+
+
+def _fresh(shelf: Shelf, number: int, found: Found, picture: Floats, bench: Bench) -> Floats:
+    """Fresh grain for the pixels under a blemish that show a picture `(area, 3)`."""
+    box = np.zeros((3, *found.mask.shape), np.float32)
+    box[:, found.mask] = picture.T
+    grain = laid(shelf.model, torch.from_numpy(box), number, bench, place=found.box).numpy()
+    return np.ascontiguousarray(grain[:, found.mask].T)

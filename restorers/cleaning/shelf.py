@@ -1,6 +1,7 @@
 """A window of frames with what is computed of each of them once."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -15,6 +16,7 @@ from restorers.geometry.motion import Flow, Picture, consistency, flow, luma_for
 FLOOR = 0.008  # density: about one 8-bit step of video at mid gray
 REACH = 3  # frames to each side that are looked at
 REPEATED = 0.6  # sigmas of grain by which two frames of the same exposure differ at most, on average; two of grain, 1.1
+CALM = 0.8  # pixels: Gaussian blur
 STRANGE = 6.0  # sigmas that no 5 x 5 pixels of it differ by
 
 
@@ -25,10 +27,12 @@ class Shelf:
         self.clip, self.model, self._dirt = clip, model, {} if dirt is None else dirt
         self._dirty: dict[int, Floats] = {}
         self._grays: dict[int, Floats] = {}
+        self._calm: dict[int, Floats] = {}
         self._sigmas: dict[int, Floats] = {}
         self._repeats: dict[tuple[int, int], bool] = {}
         self._pictures: dict[int, Picture] = {}
         self._flows: dict[tuple[int, int], Flow] = {}
+        self._drifts: dict[tuple[int, int], tuple[float, float]] = {}
         self._neighbors: dict[tuple[int, int], Neighbor] = {}
 
     def turned(self, clip: Clip) -> "Shelf":
@@ -38,6 +42,7 @@ class Shelf:
         singly: list[tuple[dict[int, Any], dict[int, Any]]] = [
             (self._dirty, later._dirty),
             (self._grays, later._grays),
+            (self._calm, later._calm),
             (self._sigmas, later._sigmas),
             (self._pictures, later._pictures),
         ]
@@ -45,6 +50,7 @@ class Shelf:
             new.update((n, value) for n, value in old.items() if n in here)
         later._repeats.update((pair, same) for pair, same in self._repeats.items() if pair[0] in here)
         later._flows.update((key, flow) for key, flow in self._flows.items() if key[0] in here and sum(key) in here)
+        later._drifts.update((key, d) for key, d in self._drifts.items() if key[0] in here and sum(key) in here)
         later._neighbors.update((key, n) for key, n in self._neighbors.items() if key[0] in here and sum(key) in here)
         return later
 
@@ -58,6 +64,23 @@ class Shelf:
         if number not in self._grays:
             self._grays[number] = np.ascontiguousarray(self.clip[number].mean(0).cpu().numpy())
         return self._grays[number]
+
+    def calm(self, number: int) -> Floats:
+        """The same, slightly blurred, `(H, W)`."""
+        if number not in self._calm:
+            self._calm[number] = np.asarray(cv2.GaussianBlur(self.gray(number), (0, 0), CALM), np.float32)
+        return self._calm[number]
+
+    @cached_property
+    def calmed(self) -> float:
+        """Share of grain's variance that is left in `calm`."""
+        lags = np.arange(len(self.model.autocorrelation)) - len(self.model.autocorrelation) // 2
+        line = np.exp(-(lags**2) / (4 * CALM**2))
+        return float((self.model.autocorrelation * np.outer(line, line)).sum() / line.sum() ** 2)
+
+    def planes(self, number: int) -> Floats:
+        """A frame, `(3, H, W)`, density."""
+        return np.ascontiguousarray(self.clip[number].cpu().numpy())
 
     def neighbor(self, number: int, distance: int) -> Neighbor:
         """The frame so many frames later (earlier, if negative), as seen from a frame."""
@@ -75,13 +98,21 @@ class Shelf:
             self._flows[key] = flow(self._picture(number), self._picture(number + distance))
         return self._flows[key]
 
+    def drift(self, number: int, step: int) -> tuple[float, float]:
+        """The flow x, y of most of a frame to the next or the one before, in pixels of the frame."""
+        if (number, step) not in self._drifts:
+            there, (height, width) = self.flow(number, step), self.clip.size
+            x, y = np.median(there[::8, ::8].reshape(-1, 2), 0)
+            self._drifts[number, step] = float(x) * width / there.shape[1], float(y) * height / there.shape[0]
+        return self._drifts[number, step]
+
     def sides(self, number: int) -> tuple[int, int] | None:
         """Distances to the two frames a frame is compared with; none in a shot too short for it."""
         before, after = self._others(number, -1), self._others(number, 1)
         if before and after:
             return before[0], after[0]
         alone = before or after
-        return (alone[0], alone[1]) if len(alone) == 2 else None
+        return (alone[0], alone[1]) if len(alone) > 1 else None
 
     def donors(self, number: int) -> list[int]:
         """Distances to the frames that may lend pixels to a frame, the nearest first."""
@@ -116,14 +147,14 @@ class Shelf:
         return self._dirty[number]
 
     def _others(self, number: int, step: int) -> list[int]:
-        """Distances to the two nearest other exposures on one side; to plain neighbors where all seem the same."""
+        """Distances to the other exposures on one side, the nearest first; to plain neighbors if all are the same."""
         distances = [d for d in range(step, (REACH + 1) * step, step) if number + d in self.clip.numbers]
         other, shown = [], number
         for distance in distances:
             if not self.repeats(shown, number + distance):
                 other.append(distance)
                 shown = number + distance
-        return (other or distances)[:2]
+        return other or distances
 
     def _picture(self, number: int) -> Picture:
         if number not in self._pictures:
