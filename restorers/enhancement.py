@@ -103,7 +103,8 @@ class Enlargement(Enlarging):
             torch.add(picture, fresh.mul_(repeated(lacking, self.factor)), out=out)
         else:
             out.copy_(picture)
-        return torch.where(lacking > 0, int(Origin.GRAIN), int(Origin.RESAMPLED)).to(torch.uint8)
+        regrained = (lacking > 0) | (courses is not None)
+        return torch.where(regrained, int(Origin.GRAIN), int(Origin.RESAMPLED)).to(torch.uint8)
 
 
 class Enhancement(Restorer):

@@ -51,7 +51,7 @@ class Profile(StrEnum):
             case Profile.FORENSIC:
                 words = "differ from the scan"
             case Profile.FIDELITY:
-                words = "generated, interpolated or given fresh grain"
+                words = "generated, interpolated or of another grain"
             case Profile.RESTORATION:
                 words = "generated or interpolated"
         return f"{self.value}: {broken:,} of {tally.pixels:,} pixels {words}"

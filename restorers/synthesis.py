@@ -14,7 +14,7 @@ WORDS = {
     Origin.UNTOUCHED: "the scan's own codes",
     Origin.TONED: "the same pixel, another tone",
     Origin.RESAMPLED: "the same picture, moved",
-    Origin.GRAIN: "fresh grain on the picture",
+    Origin.GRAIN: "its grain taken off, or fresh grain laid on",
     Origin.BORROWED: "taken from another frame",
     Origin.INTERPOLATED: "filled in from around it",
     Origin.GENERATED: "made by a model",

@@ -211,7 +211,7 @@ def test_a_profile_lets_through_what_it_promises_and_nothing_else(mark: int, fid
 def test_the_proof_counts_every_pixel_that_breaks_the_promise() -> None:
     tally = Tally(marks={0: 900, 1: 50, 3: 20, 65: 10, 112: 7, 130: 3})
     assert Profile.RESTORATION.proof(tally) == "restoration: 10 of 990 pixels generated or interpolated"
-    assert Profile.FIDELITY.proof(tally) == "fidelity: 30 of 990 pixels generated, interpolated or given fresh grain"
+    assert Profile.FIDELITY.proof(tally) == "fidelity: 30 of 990 pixels generated, interpolated or of another grain"
     assert Profile.FORENSIC.proof(tally) == "forensic: 90 of 990 pixels differ from the scan"
 
 
