@@ -106,7 +106,7 @@ def blemish_lines(shown: int, finds: Sequence["Find"], found: Sequence["Finds"])
         yield f"The first {shown} are shown; --csv and --json list all."
     unmet = [name for one in found for name in one.mending.unmet]
     if unmet:
-        yield f"Nothing was found where these rejected ones were: {', '.join(unmet)}"
+        yield f"Nothing was found to reject at {'; '.join(unmet)}."
     yield "To take a mend back, put its id under `reject` of `repair` in the manifest; nothing is examined again."
 
 

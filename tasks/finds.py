@@ -8,12 +8,14 @@ import io
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import cv2
 import numpy as np
 
 from manifests.reel import Reel
-from restorers.cleaning.mends import Blemish, Mending, Part
+from restorers.cleaning.found import Kind
+from restorers.cleaning.mends import Action, Blemish, Mending, Part
 from restorers.cleaning.neighbors import Box
 from restorers.restorer import Restorer
 from tasks.evidence import crop, cropped, telling_part
@@ -95,7 +97,14 @@ def chosen(
     kinds: Collection[str] = (),
     actions: Collection[str] = (),
 ) -> list[Find]:
-    """The blemishes of one shot, on one frame, of some classes, about which some things were done; all if not said."""
+    """The blemishes of one shot, on one frame, of some classes, about which some things were done; all if not said.
+
+    Raises:
+        NotThere: there is no such class, or no such thing is done.
+    """
+    for asked, known in ((kinds, get_args(Kind)), (actions, get_args(Action))):
+        if strange := sorted(set(asked) - set(known)):
+            raise NotThere(f"no blemish is {', '.join(strange)}: they are {', '.join(known)}")
     return [
         Find(finds, blemish, parts)
         for finds in found

@@ -164,6 +164,7 @@ class Edits:
         self._within(found.size)
         rejected, unmet = matched(self.ids, found)
         regions = tuple(one for one in self.reject if isinstance(one, Region))
+        unmet += tuple(str(one) for one in regions if _misses(one, found))
 
         def why(blemish: Blemish, part: Part) -> Reason:
             at = (blemish.kind, part.frame, part.box)
@@ -195,6 +196,13 @@ def matched(ids: Sequence[str], found: Mending) -> tuple[frozenset[str], tuple[s
         else:
             unmet.append(wanted)
     return frozenset(met), tuple(unmet)
+
+
+def _misses(region: Region, found: Mending) -> bool:
+    """Whether a region that lies in a layer's frames meets nothing that was found there."""
+    inside = found.first <= region.first and region.last < found.first + found.frames
+    parts = ((blemish.kind, part.frame, part.box) for blemish, parts in found.pieces for part in parts)
+    return inside and not any(region.meets(*at) for at in parts)
 
 
 def _distances(wanted: str, found: Mending) -> dict[str, float]:

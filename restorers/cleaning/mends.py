@@ -99,7 +99,7 @@ class Mending(Remedy):
         places: int32 `(P,)`, row * width + column of each replaced pixel, part after part.
         values: `(P, 3)`, density.
         marks: uint8 `(P,)`, the `Origin` of each.
-        unmet: rejected ids of this shot's frames under which nothing was found.
+        unmet: what was rejected in this shot, by id or region, and was not found there.
     """
 
     size: tuple[int, int]
@@ -203,7 +203,7 @@ class Mending(Remedy):
         left = sum(b.action == "left" for b in self.blemishes)
         share = len(self.places) / max(self.size[0] * self.size[1] * self.frames, 1)
         mended = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "nothing"
-        unmet = f"; no such blemish: {', '.join(self.unmet)}" if self.unmet else ""
+        unmet = f"; nothing was found to reject at {'; '.join(self.unmet)}" if self.unmet else ""
         return f"mended {mended} in {self.frames} frames ({share:.3%} of the pixels), left {left}{unmet}"
 
     @cached_property

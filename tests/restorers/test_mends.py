@@ -196,8 +196,16 @@ def test_a_scratch_keeps_its_rejection_when_it_is_seen_sooner_or_later() -> None
 def test_an_id_nothing_is_near_is_reported() -> None:
     after = replace(NOTHING, reject=("f000003-y0001-x0001",)).of(layer(mend(3, found((10, 20, 14, 26)))))
     assert after.unmet == ("f000003-y0001-x0001",)
-    assert "no such blemish: f000003-y0001-x0001" in after.summary()
+    assert "nothing was found to reject at f000003-y0001-x0001" in after.summary()
     assert after.blemishes[0].action == "borrowed"
+
+
+def test_a_rejected_region_of_one_shot_that_holds_nothing_is_reported() -> None:
+    record = layer(mend(3, found((10, 20, 14, 26))), frames=10)
+    empty, full = Region(first=4, last=6), Region(first=3, last=3, kinds=("dust",))
+    of_other_shots = Region(first=4, last=30)
+    after = replace(NOTHING, reject=(empty, full, of_other_shots)).of(record)
+    assert after.unmet == ("frames 4-6, rows 0-end, columns 0-end",)
 
 
 def test_a_region_takes_back_what_meets_it_and_of_a_scratch_those_pieces_alone() -> None:

@@ -164,6 +164,8 @@ def test_finds_are_looked_through_with_edits_that_were_not_restored_yet(place: P
     left = chosen(finds_so_far(reel_of(place, edits), lab), actions=("left",))
     assert one.id in {f.blemish.id for f in left}
     assert not chosen(finds_so_far(reel_of(place), lab), kinds=("scratch",))
+    with pytest.raises(NotThere, match="no blemish is dusty: they are dust, dirt"):
+        chosen(finds_so_far(reel_of(place), lab), kinds=("dusty",))
 
 
 def test_a_list_of_finds_has_a_line_for_each_and_one_of_names(place: Place, lab: Lab) -> None:
