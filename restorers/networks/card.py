@@ -24,6 +24,7 @@ class Recipe(BaseModel):
     rate: float = Field(1e-3, gt=0, description="learning rate at its highest")
     warming: int = Field(100, ge=0, description="steps in which the learning rate rises from zero")
     falling: float = Field(0.4, ge=0, le=1, description="share of the steps in which it falls to zero along a cosine")
+    rounds: tuple[int, ...] = Field((), description="steps at which it rises anew, to fall again")
     decay: float = Field(1e-4, ge=0, description="weight decay of AdamW")
     clip: float = Field(1.0, gt=0, description="largest norm of a step's gradient")
     average: float = Field(0.998, ge=0, lt=1, description="memory of the moving average that the weights kept are of")

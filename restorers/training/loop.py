@@ -2,11 +2,11 @@
 
 AdamW, gradients clipped, a learning rate that stays until it falls along a cosine at the end, and the moving average of
 the weights kept. All that is remembered from one step to the next is in the checkpoint, and a batch is made from its
-step's number alone. So a training that was killed goes on, on a CPU, to the same bits; and until its rate falls it can
-be made longer or shorter, as if it had been from the beginning.
+step's number alone. So a training that was killed goes on, on a CPU, to the same bits; until its rate falls it can be
+made longer or shorter, and after its end another round can follow, as if it had been so from the beginning.
 
-Loshchilov, Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019 (AdamW); *SGDR*, ICLR 2017 (the cosine). Hu et
-al., *MiniCPM*, COLM 2024, arXiv:2404.06395 (a rate that stays, then falls).
+Loshchilov, Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019 (AdamW); *SGDR*, ICLR 2017 (the cosine and its
+rounds). Hu et al., *MiniCPM*, COLM 2024, arXiv:2404.06395 (a rate that stays, then falls).
 """
 
 import io
@@ -66,7 +66,7 @@ def trained(
         recipe: for how long and how fast.
         device: where to compute.
         checkpoint: the last one that `keep` was given, to go on from there; must be of the same lesson and recipe,
-            but for the number of steps as long as the rate has not begun to fall.
+            or of one whose rate was the same so far.
         every: steps between checkpoints.
         keep: is given how many steps are done and a checkpoint, now and then and at the end.
         tell: is told after each step how many are done, and the loss.
@@ -107,14 +107,12 @@ def rate(step: int, recipe: Recipe) -> float:
     >>> [round(rate(step, recipe), 3) for step in (0, 100, 150)]
     [1.0, 1.0, 0.5]
     """
-    rising = min((step + 1) / (recipe.warming + 1), 1.0)
-    fallen = max(step - _stays(recipe), 0) / max(recipe.steps - _stays(recipe), 1)
+    begin = max((mark for mark in recipe.rounds if mark <= step), default=0)
+    stop = min((mark for mark in recipe.rounds if mark > step), default=recipe.steps)
+    falls = round(recipe.falling * (stop - begin))
+    rising = min((step - begin + 1) / (recipe.warming + 1), 1.0)
+    fallen = max(step - (stop - falls), 0) / max(falls, 1)
     return recipe.rate * rising * (1 + math.cos(math.pi * fallen)) / 2
-
-
-def _stays(recipe: Recipe) -> int:
-    """The step at which the rate begins to fall."""
-    return recipe.steps - round(recipe.falling * recipe.steps)
 
 
 def _averaged(average: dict[str, Tensor], network: torch.nn.Module, memory: float) -> None:
@@ -149,11 +147,12 @@ def _resumed(
 ) -> int:
     state = torch.load(io.BytesIO(checkpoint), weights_only=True)
     begun = Recipe.model_validate(state["recipe"])
-    longer = begun.model_copy(update={"steps": recipe.steps}) == recipe
-    if begun != recipe and not (longer and state["done"] <= min(_stays(begun), _stays(recipe))):
-        raise ValueError(f"the checkpoint, {state['done']} steps on, is of the recipe {begun}, not of {recipe}")
+    done = int(state["done"])
+    longer = begun.model_copy(update={"steps": recipe.steps, "rounds": recipe.rounds})
+    if longer != recipe or any(rate(step, begun) != rate(step, recipe) for step in range(done)):
+        raise ValueError(f"the checkpoint, {done} steps on, is of the recipe {begun}, not of {recipe}")
     network.load_state_dict(state["network"])
     optimizer.load_state_dict(state["optimizer"])
     for name, value in state["average"].items():
         average[name].copy_(value)
-    return int(state["done"])
+    return done

@@ -126,3 +126,14 @@ def test_a_training_is_made_longer_as_if_it_had_been_from_the_beginning() -> Non
     assert torch.equal(whole[0].weight, resumed[0].weight)
     with pytest.raises(ValueError, match="20 steps on"):
         trained(Doubling(), long, device=CPU, checkpoint=kept[1], keep=lambda *_: None, tell=lambda *_: None)
+
+
+def test_a_training_that_has_ended_goes_on_for_another_round() -> None:
+    kept: list[bytes] = []
+    first = Recipe(steps=20, warming=2)
+    second = Recipe(steps=50, warming=2, rounds=(20,))
+    trained(Doubling(), first, device=CPU, keep=lambda _, data: kept.append(data), tell=lambda *_: None)
+    whole = trained(Doubling(), second, device=CPU, keep=lambda *_: None, tell=lambda *_: None)
+    resumed = trained(Doubling(), second, device=CPU, checkpoint=kept[-1], keep=lambda *_: None, tell=lambda *_: None)
+    assert torch.equal(whole[0].weight, resumed[0].weight)
+    assert [rate(step, second) == second.rate for step in (19, 20, 22, 30, 49)] == [False, False, True, True, False]
