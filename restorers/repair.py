@@ -19,11 +19,13 @@ from restorers.cleaning.blemishes import blemishes, flies
 from restorers.cleaning.detector import detected
 from restorers.cleaning.edits import Edits, Region, Rejected
 from restorers.cleaning.found import Found
+from restorers.cleaning.lines import Line, lines
 from restorers.cleaning.maps import Maps, joined
 from restorers.cleaning.mending import mended
 from restorers.cleaning.mends import Mend, Mending
 from restorers.cleaning.neighbors import Box
-from restorers.cleaning.scratches import Lines, lines, scratches, segments
+from restorers.cleaning.scratch_mending import corrected
+from restorers.cleaning.scratches import scratches, segments
 from restorers.cleaning.shelf import REACH, Shelf
 from restorers.detail import granularity
 from restorers.networks.detector import Detector
@@ -52,7 +54,7 @@ class Repair(Editable):
         0.9, ge=0, le=1, description="how likely the network must hold something to be dirt; more finds less"
     )
     max_area: int = Field(4000, ge=1, description="pixels beyond which it is taken for part of the picture")
-    scratches: bool = Field(True, description="mend vertical scratches that run through many frames")
+    scratches: bool = Field(True, description="mend scratches that run along many frames")
     spatial: bool = Field(
         True, description="interpolate where no neighbor knows; false leaves such blemishes as found and lists them"
     )
@@ -86,11 +88,13 @@ class Repair(Editable):
         del shelf
         flying = _flying(seen.found, seen.exposures)
         mends = [Mend(m.frame, m.found, reason="moves") if (m.frame, m.found.box) in flying else m for m in mends]
-        scratched = scratches(seen.lines)
+        scratched = scratches(seen.lines, footage.size)
         for numbers, clip in footage.windows(halo=REACH, wanted=scratched):
             shelf = Shelf(clip, model, seen.found)
-            parts = [Mend(n, found) for n in numbers for found in segments(shelf, n, scratched.get(n, ()))]
-            mends += self._mended(shelf, parts, bench)
+            for number, parts in zip(numbers, bench.map(partial(segments, shelf, scratched), numbers), strict=True):
+                mends += [done for part in parts if (done := corrected(shelf, number, part)) is not None]
+                hidden = [Mend(number, part) for part in parts if not part.seen_through]
+                mends += self._mended(shelf, hidden, bench)
             del shelf  # or the next window would be opened beside it
         return Mending.of(mends, footage.size, range(footage.first, footage.stop))
 
@@ -165,7 +169,7 @@ class _Seen:
     maps: Maps
     found: dict[int, list[Found]] = field(default_factory=dict)
     exposures: list[list[int]] = field(default_factory=list)
-    lines: dict[int, Lines] = field(default_factory=dict)
+    lines: dict[int, list[Line]] = field(default_factory=dict)
 
 
 def _flying(found: Mapping[int, list[Found]], exposures: list[list[int]]) -> set[tuple[int, Box]]:

@@ -1,159 +1,275 @@
-"""Vertical scratches: thin lines that stay where they are on the film while the picture beneath them moves on.
+"""Scratches: thin lines that run along the film for many frames while the picture beneath them goes its own way.
 
-A line counts where it stands out from both its sides over most of the frame's height, in frame after frame at the same
-place. A pole in the picture does that too: a line is taken for a scratch only if the picture moves under it, or if it
-comes or goes within a shot that holds still.
+A line is followed from frame to frame, where it stays about where it was, or enters at the top where the last frame's
+left at the bottom. Poles and door frames are followed, too. What tells them apart is what the picture beside the line
+does: a pole moves with it, whatever the camera does and however loose the gate is; a scratch does not.
 
-Kokaram, *Detection and removal of line scratches in degraded motion picture sequences*, EUSIPCO 1996.
+Newson, Almansa, Gousseau, Pérez, *Robust automatic line scratch detection in films*, IEEE TIP 23(3), 2014.
+doi:10.1109/TIP.2014.2300824
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from restorers.cleaning.found import Found, Polarity
+from restorers.cleaning.lines import Grid, Line
 from restorers.cleaning.neighbors import Mask
 from restorers.cleaning.shelf import Shelf
+from restorers.cleaning.veils import Veil, veil
 from restorers.detail.grain import Floats
 
-FLANK = 5  # columns from a line to the sides it is compared with
-WIDEST = 7
-CALM = 25  # rows over which grain is averaged along a line
-COVERED = 0.6  # share of the height a line runs over
-GONE = 0.25
-LASTING = 5  # frames
-PASSED = 6.0  # pixels the picture moves under a line that is not part of it
+LASTING = 4  # frames
+GAP = 3  # frames that a line may not be seen in
+ASIDE = 0.013  # of the height: from frame to frame
+JOINED = 0.008  # of the height: from a frame's bottom to the next one's top
+STEADY = 0.45  # pixels by which the place of a line in the picture may be off from frame to frame
+MOVED = 4.0  # pixels (root of the sum of squares) the picture moves at least before anything is told by it
+OWN = 0.35  # share of the picture's movement that a scratch may seem to follow
+FULL = 0.8  # of the height: lines that may be told without the picture's moving
+SWAYING = 0.9  # pixels (root mean square) from frame to frame against a picture that stands
 SEGMENT = 96  # rows mended at a time
-POLARITIES: tuple[Polarity, ...] = ("dark", "bright")
+SEEN = 1.5  # sigmas of grain from which on a scratch is mended
+SURE = 2.5  # times its doubt
+RIM = 1.0  # sigmas of grain to which the mask reaches
+FAINT = 0.3  # share of the picture that must be left in nearly all pixels that are seen through
+DETAIL = 0.35  # share of the detail beside the scratch that must be left in it
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """A line followed through frames: where it is on each, by reel number."""
+
+    polarity: Polarity
+    lines: Mapping[int, Line]
+
+    @property
+    def numbers(self) -> list[int]:
+        """Frames it is seen on."""
+        return sorted(self.lines)
+
+    @property
+    def name(self) -> str:
+        """Its first frame, and where it is there: the same whenever it is found."""
+        first = self.numbers[0]
+        return f"{first}-{round(float(self.lines[first].columns.mean()))}-{self.polarity}"
+
+
+@dataclass(frozen=True, eq=False)
+class Scratch:
+    """Where a scratch should run through a frame: its column in each strip, its width in pixels, its track's name."""
+
+    columns: Floats
+    width: float
+    polarity: Polarity
+    track: str
 
 
 @dataclass(frozen=True)
-class Lines:
-    """What one frame shows of vertical lines.
+class Part(Found):
+    """A part of a scratch in one frame, and what lies over the picture there: `density = gain * picture + offset`.
 
     Attributes:
-        coverage: `(2, W)`, share of the height over which each column is darker, brighter than both its sides.
-        contrast: `(2, W)`, by how many sigmas, where it is.
-        drift: `(W,)`, pixels the picture moves to the right until the next frame, at each column.
+        gain: `(area, 3)`, in (0, 1].
+        offset: `(area, 3)`, density.
+        seen_through: whether enough of the picture is left to be told.
     """
 
-    coverage: Floats
-    contrast: Floats
-    drift: Floats
+    gain: Floats = field(default_factory=lambda: np.ones((0, 3), np.float32))
+    offset: Floats = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    seen_through: bool = False
 
 
-@dataclass(frozen=True)
-class Scratch:
-    """Where a scratch runs through a frame, and by how many sigmas it stands out."""
+def scratches(frames: Mapping[int, Sequence[Line]], size: tuple[int, int]) -> dict[int, list[Scratch]]:
+    """The scratches of a shot's frames, by reel number, the longest first.
 
-    column: int
-    polarity: Polarity
-    contrast: float
-
-
-def lines(shelf: Shelf, number: int) -> Lines:
-    """What a frame shows of vertical lines."""
-    gray, sigma = shelf.gray(number), shelf.sigma(number)
-    excess, rows = _standing_out(gray, sigma)
-    coverage = rows.mean(1, dtype=np.float32)
-    contrast = (excess / sigma * rows).sum(1) / np.maximum(rows.sum(1), 1)
-    return Lines(coverage, contrast.astype(np.float32), _drift(shelf, number))
-
-
-def scratches(frames: Mapping[int, Lines]) -> dict[int, list[Scratch]]:
-    """The scratches of a shot's frames, by reel number."""
-    numbers = sorted(frames)
+    Args:
+        frames: the lines of each frame.
+        size: height and width of the frames.
+    """
+    grid = Grid.of(size)
+    tracked, numbers = tracks(frames, grid), sorted(frames)
+    kept = [track for track in tracked if on_the_film(track, tracked, numbers, grid)]
     found: dict[int, list[Scratch]] = {}
-    if len(numbers) < LASTING:
-        return found
-    for index, polarity in enumerate(POLARITIES):
-        coverage = np.stack([frames[n].coverage[index] for n in numbers])
-        widened = np.asarray(cv2.dilate(coverage, np.ones((1, 3), np.uint8)), np.float32)
-        for column in _peaks(coverage):
-            for start, stop in _runs(widened[:, column] >= COVERED):
-                if stop - start >= LASTING and _on_the_film(frames, numbers, widened[:, column], column, (start, stop)):
-                    for number in numbers[start:stop]:
-                        contrast = float(frames[number].contrast[index, column])
-                        found.setdefault(number, []).append(Scratch(column, polarity, contrast))
+    for track in sorted(kept, key=lambda t: (-len(t.lines), t.name)):
+        width = float(np.median([line.width for line in track.lines.values()]))
+        for number in range(track.numbers[0] - 1, track.numbers[-1] + 2):
+            if number in frames:
+                found.setdefault(number, []).append(
+                    Scratch(_course(track, number, grid), width, track.polarity, track.name)
+                )
     return found
 
 
-def segments(shelf: Shelf, number: int, scratched: Sequence[Scratch]) -> list[Found]:
-    """The scratches of a frame in segments of 96 rows."""
-    if not scratched:
-        return []
-    rows = _standing_out(shelf.gray(number), shelf.sigma(number))[1]
-    return [found for scratch in scratched for found in _segments(rows[POLARITIES.index(scratch.polarity)], scratch)]
+def tracks(frames: Mapping[int, Sequence[Line]], grid: Grid) -> list[Track]:
+    """The lines of a shot's frames, followed from frame to frame."""
+    height = grid.size[0]
+    running: list[dict[int, Line]] = []
+    done: list[dict[int, Line]] = []
+    for number in sorted(frames):
+        done += [track for track in running if number - max(track) > GAP]
+        running = [track for track in running if number - max(track) <= GAP]
+        offers = []
+        for i, track in enumerate(running):
+            last = max(track)
+            for j, line in enumerate(frames[number]):
+                apart = _apart(track[last], line, number - last, grid) / height
+                if apart <= 1:
+                    offers.append((apart, i, j))
+        taken: set[int] = set()
+        given: set[int] = set()
+        for _, i, j in sorted(offers):
+            if i not in taken and j not in given:
+                taken.add(i)
+                given.add(j)
+                running[i][number] = frames[number][j]
+        running += [{number: line} for j, line in enumerate(frames[number]) if j not in given]
+    return [Track(next(iter(t.values())).polarity, t) for t in done + running]
 
 
-def _drift(shelf: Shelf, number: int) -> Floats:
-    """How far the picture moves to the right until the next frame, at each column, `(W,)`."""
-    width = shelf.gray(number).shape[1]
-    if number + 1 not in shelf.clip.numbers:
-        return np.zeros(width, np.float32)
-    across = np.median(shelf.flow(number, 1)[..., 0], 0)
-    positions = (np.arange(width) + 0.5) * len(across) / width - 0.5
-    return np.asarray(np.interp(positions, np.arange(len(across)), across) * width / len(across), np.float32)
+def _apart(old: Line, new: Line, frames: int, grid: Grid) -> float:
+    """How far a line is from where it should be, as a share of what is allowed times the height."""
+    if old.polarity != new.polarity:
+        return np.inf
+    height, apart = grid.size[0], np.inf
+    first, last = max(old.top, new.top), min(old.bottom, new.bottom)
+    if last - first >= 3:
+        common = np.arange(first, last)
+        apart = float(np.abs(old.at(common) - new.at(common)).mean()) / (ASIDE * np.sqrt(frames))
+    if frames == 1 and old.bottom >= grid.strips - 1 and new.top <= 1:
+        apart = min(apart, abs(float(old.columns[-1] - new.columns[0])) / JOINED)
+    return float(apart) if apart <= height else np.inf
 
 
-def _standing_out(gray: Floats, sigma: Floats) -> tuple[Floats, Mask]:
-    """By how much each pixel is darker, brighter than both its sides, `(2, H, W)`, and where that is much."""
-    calm = cv2.blur(gray, (1, CALM), borderType=cv2.BORDER_REFLECT)
-    sides = cv2.blur(calm, (3, 1), borderType=cv2.BORDER_REFLECT)
-    padded = np.pad(sides, ((0, 0), (FLANK, FLANK)), mode="edge")
-    left, right = padded[:, : -2 * FLANK], padded[:, 2 * FLANK :]
-    step = np.maximum(0.6 * sigma, 0.5 * np.abs(left - right))
-    excess = np.stack([calm - np.maximum(left, right), np.minimum(left, right) - calm]).astype(np.float32)
-    return excess, np.asarray(excess > step)
+def on_the_film(track: Track, tracked: Sequence[Track], numbers: Sequence[int], grid: Grid) -> bool:
+    """Whether a line is the film's and not the picture's.
 
-
-def _peaks(coverage: Floats) -> list[int]:
-    """Columns that are a line in enough frames, one for each line."""
-    often = (coverage >= COVERED).sum(0)
-    peaks: list[int] = []
-    for column in np.argsort(-often, kind="stable"):
-        if often[column] < LASTING:
-            break
-        if all(abs(int(column) - other) > WIDEST for other in peaks):
-            peaks.append(int(column))
-    return sorted(peaks)
-
-
-def _runs(present: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], present.astype(np.int8), [0]])))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
-
-
-def _on_the_film(
-    frames: Mapping[int, Lines], numbers: list[int], coverage: Floats, column: int, run: tuple[int, int]
-) -> bool:
-    start, stop = run
-    near = slice(max(column - 20, 0), column + 21)
-    path = np.cumsum([float(np.median(frames[n].drift[near])) for n in numbers[start:stop]])
-    if np.ptp(path) >= PASSED:
+    Args:
+        track: the line, followed.
+        tracked: all lines of the shot.
+        numbers: all frames of the shot, ascending.
+        grid: of the strips.
+    """
+    seen = track.numbers
+    if len(seen) < LASTING:
+        return False
+    pairs = [(track.lines[a], track.lines[b]) for a, b in pairwise(seen) if b == a + 1]
+    moves = np.array([move for pair in pairs if (move := _move(*pair)) is not None])
+    if len(moves) < LASTING - 1:
+        return False
+    if all(_goes_its_own_way(moves[:, 0], moves[:, side]) for side in (1, 2)):
         return True
-    everywhere = np.cumsum([float(np.median(frames[n].drift[near])) for n in numbers])
-    still = np.ptp(everywhere) < PASSED / 2
-    return bool(still and (coverage < GONE).sum() >= LASTING)
+    whole = np.median([len(line.columns) for line in track.lines.values()]) >= FULL * grid.strips
+    joins = [abs(float(a.columns[-1] - b.columns[0])) for a, b in pairs]
+    if not whole or np.median(joins) > JOINED * grid.size[0]:
+        return False
+    sways = min(float(np.sqrt(np.mean((moves[:, 0] - moves[:, side]) ** 2))) for side in (1, 2)) >= SWAYING
+    return sways or _comes_or_goes(track, tracked, numbers)
 
 
-def _segments(rows: Mask, scratch: Scratch) -> list[Found]:
-    left = max(scratch.column - WIDEST // 2, 0)
-    strip = rows[:, left : scratch.column + WIDEST // 2 + 1]
-    columns = np.flatnonzero(strip.mean(0) >= COVERED / 2)
-    if not len(columns):
-        return []
-    first, last = max(left + int(columns[0]) - 1, 0), min(left + int(columns[-1]) + 2, rows.shape[1])
-    along = np.asarray(strip.any(1), np.uint8)[:, None]
-    present: Mask = np.asarray(cv2.morphologyEx(along, cv2.MORPH_CLOSE, np.ones((CALM, 1), np.uint8)) > 0)
+def _comes_or_goes(track: Track, tracked: Sequence[Track], numbers: Sequence[int]) -> bool:
+    """Whether a line is on a part of the shot only, and no other line comes or goes along with it."""
+    first, last = track.numbers[0], track.numbers[-1]
+    others = [t for t in tracked if t is not track and len(t.lines) >= LASTING]
+    comes = first - numbers[0] >= LASTING and all(abs(t.numbers[0] - first) > 1 for t in others)
+    goes = numbers[-1] - last >= LASTING and all(abs(t.numbers[-1] - last) > 1 for t in others)
+    return comes or goes
+
+
+def _goes_its_own_way(line: NDArray[np.float64], picture: NDArray[np.float64]) -> bool:
+    """Whether a line does not follow the picture, by how both move from frame to frame."""
+    moved = float((picture**2).sum())
+    if moved < MOVED**2:
+        return False
+    follows = float((line * picture).sum()) / moved
+    rest = max(float(np.sqrt(np.mean((line - follows * picture) ** 2))), STEADY)
+    return abs(follows) <= OWN and abs(follows) + 2 * rest / np.sqrt(moved) <= 2 * OWN
+
+
+def _move(one: Line, two: Line) -> tuple[float, float, float] | None:
+    """By how much a line moves to the right until the next frame, and the picture on its left and its right."""
+    first, last = max(one.top, two.top), min(one.bottom, two.bottom)
+    if one.drift is None or last - first < 3:
+        return None
+    common = np.arange(first, last)
+    return float(np.median(two.at(common) - one.at(common))), one.drift[0], one.drift[1]
+
+
+def _course(track: Track, number: int, grid: Grid) -> Floats:
+    """Where a track runs through a frame, `(strips,)`: as seen there, and else as on the frames beside it."""
+    strips = np.arange(grid.strips)
+    near = sorted(track.lines, key=lambda n: (abs(n - number), n))[:5]
+    course = np.full(grid.strips, np.nan, np.float32)
+    for other in near:
+        line = track.lines[other]
+        own = (strips >= line.top) & (strips < line.bottom)
+        there = line.at(strips)
+        both = own & np.isfinite(course)
+        if both.any():
+            there = there + np.median((course - there)[both])
+        course[own & ~np.isfinite(course)] = there[own & ~np.isfinite(course)]
+    known = np.isfinite(course)
+    return np.asarray(np.interp(strips, strips[known], course[known]), np.float32)
+
+
+def segments(shelf: Shelf, scratched: Mapping[int, Sequence[Scratch]], number: int) -> list[Part]:
+    """The scratches of a frame in segments of 96 rows; each pixel is in one of them at most."""
+    grid = Grid.of(shelf.clip.size)
+    taken = np.zeros(grid.size, bool)
     found = []
-    for top in range(0, len(rows), SEGMENT):
-        mask: Mask = np.repeat(present[top : top + SEGMENT], last - first, axis=1)
-        if mask.any():
-            box = (top, first, top + len(mask), last)
-            confidence = float(mask.mean())
-            found.append(Found(box, mask, scratch.polarity, scratch.contrast, confidence, "scratch"))
+    for scratch in scratched.get(number, ()):
+        sign = 1 if scratch.polarity == "dark" else -1
+        laid = veil(shelf, number, scratch.columns, width=scratch.width, sign=sign, grid=grid)
+        found += _segments(laid, scratch, taken)
     return found
+
+
+def _segments(laid: Veil, scratch: Scratch, taken: Mask) -> list[Part]:
+    height, width = taken.shape
+    inside = (laid.columns >= 0) & (laid.columns < width)
+    columns, rows = laid.columns.clip(0, width - 1), np.arange(height)[:, None]
+    mask = (laid.change >= RIM) & _present(laid)[:, None] & inside & ~taken[rows, columns]
+    taken[np.broadcast_to(rows, mask.shape)[mask], columns[mask]] = True
+    found = []
+    for top in range(0, height, SEGMENT):
+        part = np.s_[top : top + SEGMENT]
+        y, k = np.nonzero(mask[part])
+        if not len(y):
+            continue
+        y, x = y + top, columns[y + top, k]
+        box = (int(y.min()), int(x.min()), int(y.max()) + 1, int(x.max()) + 1)
+        hidden = np.zeros((box[2] - box[0], box[3] - box[1]), bool)
+        hidden[y - box[0], x - box[1]] = True
+        lit = mask[part].any(1)
+        surely = np.median((laid.contrast[part] / np.maximum(SURE * laid.doubt[part], SEEN))[lit])
+        gain = laid.gain[y, k]
+        through = float(np.quantile(gain, 0.1)) >= FAINT and float(np.median(laid.signal[part][lit])) >= DETAIL
+        found.append(
+            Part(
+                box=box,
+                mask=hidden,
+                polarity=scratch.polarity,
+                contrast=float(np.quantile(laid.contrast[part][lit], 0.9)),
+                confidence=float(1 - 0.5 / max(surely, 0.5)),
+                kind="scratch",
+                track=scratch.track,
+                gain=gain,
+                offset=laid.offset[y, k],
+                seen_through=through,
+            )
+        )
+    return found
+
+
+def _present(laid: Veil) -> Mask:
+    """Rows in which a scratch is seen: there for sure, and from there on as far as it is likely."""
+    level = laid.contrast / np.maximum(SURE * laid.doubt, SEEN)
+    weak = np.concatenate([[False], level > 0.5, [False]])
+    starts, stops = np.flatnonzero(~weak[:-1] & weak[1:]), np.flatnonzero(weak[:-1] & ~weak[1:])
+    present = np.zeros(len(level), bool)
+    for start, stop in zip(starts, stops, strict=True):
+        present[start:stop] = stop - start >= len(level) / 30 and level[start:stop].max() >= 1
+    return present
