@@ -168,6 +168,18 @@ def test_a_rejection_outlives_a_find_that_moved_a_little(dy: int, dx: int) -> No
     assert not unmet
 
 
+def test_ids_outlive_another_examination_of_film_that_lies_a_pixel_off() -> None:
+    moved = torch.roll(dirty(), (1, -1), (2, 3))
+    again = Repair(sensitivity=5).examine(footage_of(moved), Bench())
+    was = [blemish for blemish in examined().blemishes if blemish.action != "left"]
+    assert not {b.id for b in was} & {b.id for b in again.blemishes if b.action != "left"}
+    now = {name: matched((name,), again)[0] for name in (b.id for b in was)}
+    assert all(len(names) == 1 for names in now.values())
+    assert len(set.union(*map(set, now.values()))) == len(was), "each is itself and no other"
+    for name, (same,) in now.items():
+        assert np.abs(np.subtract(place(name), place(same))).max() <= 2
+
+
 def test_a_rejection_takes_the_nearest_and_none_that_is_far_or_in_another_frame() -> None:
     name = "f000003-y0012-x0023"
     near, nearer = mend(3, found((12, 20, 16, 26))), mend(3, found((11, 20, 15, 26)))
