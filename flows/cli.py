@@ -291,7 +291,7 @@ def demo(
 
 @app.command()
 def train(
-    network: Annotated[str, typer.Argument(help="which network: painter")],
+    network: Annotated[str, typer.Argument(help="which network: painter, detector")],
     data: Annotated[
         Path, typer.Option("--data", exists=True, file_okay=False, help="folder of the pictures it learns from")
     ],
@@ -306,6 +306,7 @@ def train(
     ),
     lab: LabFolder = Path("lab"),
     device: Device = "cpu",
+    again: Annotated[bool, typer.Option("--again", help="another round for a training that has ended")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what it will cost")] = False,
 ) -> None:
     """Train one of the small networks. Run it again to go on where it was stopped."""
@@ -321,6 +322,7 @@ def train(
             shapes_licence=shapes_licence,
             minutes=minutes,
             out=out,
+            again=again,
         )
         workshop = Workshop(asked, here)
         cost = workshop.cost()

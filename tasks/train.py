@@ -50,6 +50,7 @@ class Training(BaseModel):
     shapes_licence: str = Field("", description="of these, for the card")
     out: Path = Field(description="folder for its weights, its card and its checkpoint")
     minutes: float = Field(30, gt=0, description="how long it may learn on this machine, if nothing else runs")
+    again: bool = Field(False, description="whether a training that has ended goes on for another round")
     rate: float = Field(3e-3, gt=0, description="learning rate at its highest")
 
 
@@ -197,8 +198,7 @@ class Workshop:
 
     def _begun(self) -> Begun:
         if not self._note.exists():
-            steps = max(round(self.training.minutes * 60 / self.step_s), 1)
-            recipe = Recipe(steps=steps, rate=self.training.rate, seed=self.lab.seed)
+            recipe = Recipe(steps=self._steps(), rate=self.training.rate, seed=self.lab.seed)
             return Begun(recipe=recipe, data=self.material.sha256)
         begun = Begun.model_validate_json(self._note.read_bytes())
         if begun.data != self.material.sha256:
@@ -206,7 +206,14 @@ class Workshop:
                 f"{self.training.out} holds a training of {self.training.name} from other data "
                 f"(sha256 {begun.data[:16]}..., now {self.material.sha256[:16]}...); give another folder"
             )
+        ended = begun.recipe.steps
+        if self.training.again and begun.done == ended:
+            anew = {"steps": ended + self._steps(), "rounds": (*begun.recipe.rounds, ended)}
+            return begun.model_copy(update={"recipe": begun.recipe.model_copy(update=anew)})
         return begun
+
+    def _steps(self) -> int:
+        return max(round(self.training.minutes * 60 / self.step_s), 1)
 
     def _tried(self) -> float:
         """Seconds that a step takes here."""

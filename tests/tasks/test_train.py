@@ -69,6 +69,9 @@ def test_a_network_is_trained_and_can_be_opened_by_its_card(school: Path, tmp_pa
     again = Workshop(training(school, tmp_path / "out"), lab)
     assert again.cost().left == 0
     assert again.cost().money == 0
+    other = Workshop(training(school, tmp_path / "out").model_copy(update={"again": True}), lab)
+    assert other.cost().left > 0
+    assert other.run().recipe.rounds == (made.recipe.steps,)
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(
