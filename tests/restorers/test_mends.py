@@ -258,13 +258,18 @@ def test_only_leaves_what_reaches_out_of_it() -> None:
         assert replace(NOTHING, only=(region,)).of(record).blemishes[0].action == action
 
 
-def test_a_scratch_of_real_examination_is_taken_back_as_one() -> None:
+def test_a_scratch_that_was_found_is_one_row_and_is_taken_back_as_one() -> None:
     frames = scratched(film("pan", 10), 90)
     record = Repair().examine(footage_of(frames), Bench())
-    line = next(b for b in record.blemishes if b.kind == "scratch" and b.action != "left")
-    after = Repair(reject=(Region(first=0, last=9, kinds=("scratch",)),)).edited(record)
-    assert any(b.id == line.id and b.reason == "rejected" for b in after.blemishes)
-    assert not any(after.touched(n)[:, 90:92].all(1).any() for n in range(10))
+    (line,) = (b for b in record.blemishes if b.kind == "scratch")
+    assert line.action != "left"
+    assert line.last - line.first >= 7
+    assert line.parts > line.last - line.first
+    after = Repair(reject=(line.id,)).edited(record)
+    assert [(b.reason, b.parts_left) for b in after.blemishes if b.id == line.id] == [("rejected", line.parts)]
+    clip = clip_of(frames)
+    assert not torch.equal(record.apply(clip, Bench()).frames[..., 90:92], frames[..., 90:92])
+    assert torch.equal(after.apply(clip, Bench()).frames[..., 90:92], frames[..., 90:92])
 
 
 def test_edits_are_told_apart_by_the_frames_they_concern() -> None:
