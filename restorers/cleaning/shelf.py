@@ -9,7 +9,7 @@ import numpy as np
 
 from restorers.cleaning.found import Found
 from restorers.cleaning.neighbors import Box, Neighbor
-from restorers.clip import Clip
+from restorers.clip import Clip, Origin
 from restorers.detail.grain import Floats, GrainModel
 from restorers.geometry.motion import Flow, Picture, consistency, flow, luma_for_flow
 
@@ -137,9 +137,10 @@ class Shelf:
         return self._sigmas[number]
 
     def dirty(self, number: int) -> Floats:
-        """Where dirt is known to lie on a frame, `(H, W)`: 1 there, else 0."""
+        """Where dirt is known to lie on a frame, or what it shows is no film at all, `(H, W)`: 1 there, else 0."""
         if number not in self._dirty:
-            there = np.zeros(self.clip.size, np.float32)
+            made_up = self.clip.origin[number - self.clip.first] >= Origin.INTERPOLATED
+            there = made_up.cpu().numpy().astype(np.float32)
             for found in self._dirt.get(number, []):
                 top, left, bottom, right = found.box
                 there[top:bottom, left:right][found.mask] = 1

@@ -21,7 +21,7 @@ from restorers.restorer import Bench, Remedy, RestorationError, Restorer
 from restorers.stabilization import Stabilization
 from restorers.steadiness.steadying import Steadying
 from restorers.synthesis import Tally, described, legend
-from tests.restorers.footage import ArraySource
+from tests.restorers.footage import ArraySource, footage_of
 from tests.restorers.scenes import scene
 
 SIZE = (96, 128)
@@ -135,6 +135,29 @@ def test_marks_move_with_their_pixels() -> None:
     y, x = torch.nonzero(generated[0], as_tuple=True)
     assert (float(y.float().mean()), float(x.float().mean())) == pytest.approx((41.5 + 5.7, 61 - 3.4), abs=0.6)
     assert int(generated[0].sum()) <= (4 + 9) * (3 + 9)
+
+
+class MadeUp(Remedy):
+    """Says of a part of all frames but one that it was filled in from around."""
+
+    but: int
+
+    def apply(self, clip: Clip, bench: Bench) -> Clip:
+        marks = torch.zeros_like(clip.origin)
+        for number in clip.numbers:
+            if number != self.but:
+                marks[number - clip.first, 30:66, 40:76] = Origin.INTERPOLATED
+        return clip.marked(clip.frames, marks)
+
+
+@pytest.mark.parametrize("made_up", [False, True])
+def test_what_is_made_up_on_a_frame_is_not_lent_to_another(made_up: bool) -> None:
+    frames = scene(LENGTH, SIZE, grain=0.02, weave_px=0, object_share=0).aged
+    frames[4, :, 46:50, 56:60] += 0.8
+    beneath: tuple[Remedy, ...] = (MadeUp(but=FIRST + 4),) if made_up else ()
+    remedy = Repair().examine(footage_of(frames, first=FIRST, remedies=beneath), Bench())
+    (blemish,) = [b for b in remedy.blemishes if b.first == FIRST + 4 and b.box[0] < 48 < b.box[2]]
+    assert blemish.action == ("interpolated" if made_up else "borrowed")
 
 
 class Silent(Remedy):
