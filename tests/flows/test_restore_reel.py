@@ -15,7 +15,7 @@ TREATMENTS = """\
   - kind: enhancement
     scale: 2
 """
-ALL_DELIVERIES = "  - kind: ffv1\n  - kind: sdr\n  - kind: hdr10\n"
+ALL_DELIVERIES = "  - kind: ffv1\n  - kind: sdr\n    origin: true\n  - kind: hdr10\n"
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_every_stage_runs_and_damage_to_any_artifact_redoes_only_that(place: Pla
     write_reel(place, frames=10)
     manifest = write_manifest(place, TREATMENTS, delivery=ALL_DELIVERIES)
     first = place.restored(manifest)
-    assert {file["kind"] for file in first["files"]} == {"ffv1", "origin", "sdr", "hdr10"}
+    assert {file["kind"] for file in first["files"]} == {"ffv1", "origin", "sdr", "sdr-origin", "hdr10"}
     assert all(file["frames"] == 20 for file in first["files"])
     assert decoded(place.out / "reel" / "reel.mkv")[0].shape == (192, 256, 3)
 
