@@ -3,7 +3,8 @@
 Up to three exposures to each side offer what they show there (see `donors`). All of them together tell what the picture
 is under the blemish, each weighed, pixel by pixel, by how well the ring next to that pixel agrees with the frame: where
 something came or went, the side that fits there is believed. Then either one of those that agree lends each pixel as it
-is, with its own grain; or what they agree on is laid, with fresh grain for what the mean has taken off.
+is, with its own grain; or what they agree on is laid, with fresh grain for what the mean has taken off. Where the frame
+itself is still seen through the blemish, its own pixels stay and what lies over them is taken off (`transparency`).
 """
 
 from typing import Literal
@@ -19,6 +20,7 @@ from restorers.cleaning.inpainting import Method, filled
 from restorers.cleaning.mends import Mend
 from restorers.cleaning.neighbors import Mask, around
 from restorers.cleaning.shelf import Shelf
+from restorers.cleaning.transparency import corrected
 from restorers.clip import Origin
 from restorers.detail.grain import Floats, laid
 from restorers.networks import NUMBERS
@@ -29,7 +31,7 @@ Marks = NDArray[np.uint8]
 
 LASTING = ("scratch", "splice", "tear")
 DECISIVE = 0.5  # variances of chance: an offer around which the ring is so much more unlike counts e times less
-FITTING = 3.5  # variances of chance that the best offer for a pixel may be off by
+FITTING = 5.0  # variances of chance that the best offer for a pixel may be off by
 ALONE = 0.25  # sigmas of grain by which an offer may differ from what all agree on
 UNKNOWN = 1e6
 LACKING = 0.5  # share of a blemish that no frame knows, beyond which none is asked
@@ -57,7 +59,7 @@ def mended(
         grain: `own`, each pixel is another frame's as it is; `fresh`, it is what these agree on, and grain is laid.
         method: how it is filled in.
     """
-    values, known = borrowed(shelf, number, found, bench, grain=grain)
+    values, known = borrowed(shelf, number, found, bench, grain=grain, transparent=found.kind not in LASTING)
     if known.all():
         return Mend(number, found, values, known)
     if not spatial:
@@ -68,10 +70,12 @@ def mended(
     return Mend(number, found, values, np.where(lacking, np.uint8(mark), known))
 
 
-def borrowed(shelf: Shelf, number: int, found: Found, bench: Bench, *, grain: Grain = "own") -> tuple[Floats, Marks]:
+def borrowed(
+    shelf: Shelf, number: int, found: Found, bench: Bench, *, grain: Grain = "own", transparent: bool = True
+) -> tuple[Floats, Marks]:
     """The pixels `(area, 3)` under a blemish and the mark of each, 0 where no frame knows.
 
-    None of them is known where that is so of most.
+    None of them is known where that is so of most. A `transparent` blemish is seen through where that can be told.
     """
     nothing = np.zeros((found.area, 3), np.float32), np.zeros(found.area, np.uint8)
     hole = Hole.of(shelf, number, found)
@@ -93,6 +97,10 @@ def borrowed(shelf: Shelf, number: int, found: Found, bench: Bench, *, grain: Gr
         lost = np.sqrt(1 - np.square(weights).sum(1, keepdims=True).clip(0, 1))
         values = agreed + lost * _fresh(shelf, number, found, agreed, bench)
     marks = np.where(fits, Origin.BORROWED + np.array(offered.distances)[best], 0)
+    through = corrected(hole, _own(shelf, number, found), agreed) if transparent and fits.all() else None
+    if through is not None:
+        own, seen = through
+        values, marks = np.where(seen[:, None], own, values), np.where(seen, Origin.TONED, marks)
     return np.asarray(values, np.float32), marks.astype(np.uint8)
 
 
@@ -135,6 +143,11 @@ def _best(hole: Hole, offered: Offers, agreed: Floats) -> tuple[NDArray[np.intp]
     misfit = hole.smoothed(offered.unlike) + np.maximum(np.abs(alone) - ALONE, 0)
     misfit = np.where(offered.shown, misfit, UNKNOWN)
     return misfit.argmin(1), misfit.min(1)
+
+
+def _own(shelf: Shelf, number: int, found: Found) -> Floats:
+    """The frame's pixels under a blemish, `(area, 3)`."""
+    return np.ascontiguousarray(shelf.part(number, found.box)[found.mask])
 
 
 def _fresh(shelf: Shelf, number: int, found: Found, picture: Floats, bench: Bench) -> Floats:

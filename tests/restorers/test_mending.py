@@ -196,3 +196,35 @@ def test_a_mend_depends_on_three_frames_to_each_side_alone() -> None:
     again = mended(part, MIDDLE, found, Bench(), spatial=False)
     assert np.array_equal(values_of(whole), values_of(again))
     assert np.array_equal(marks_of(whole), marks_of(again))
+
+
+def veiled(film: Tensor, found: Found, opacity: float, density: float = 1.1) -> Tensor:
+    """The film with a stain with soft edges under a mask of its middle frame."""
+    top, left, bottom, right = found.box
+    cover = cv2.GaussianBlur(np.pad(found.mask[4:-4, 4:-4], 4).astype(np.float32), (0, 0), 2.0) * found.mask
+    dirty, part = film.clone(), torch.from_numpy(opacity * cover)
+    under = dirty[MIDDLE, :, top:bottom, left:right]
+    dirty[MIDDLE, :, top:bottom, left:right] = under * (1 - part) + density * part
+    return dirty
+
+
+def test_what_is_seen_through_a_stain_keeps_its_own_grain() -> None:
+    clean, found = shot(), spot(46, 64, 18, "stain")
+    film = grainy(clean)
+    model = granularity.measured(footage_of(film))
+    shelf = Shelf(clip_of(veiled(film, found, 0.25)), model, {MIDDLE: [found]})
+    done = mended(shelf, MIDDLE, found, Bench(), spatial=False)
+    assert done.action == "corrected"
+    seen = marks_of(done) == Origin.TONED
+    own = (cut(film, MIDDLE, found) - cut(clean, MIDDLE, found))[seen]
+    assert np.corrcoef(own.ravel(), (values_of(done) - cut(clean, MIDDLE, found))[seen].ravel())[0, 1] > 0.85
+    assert off(done, clean) < 1.3
+
+
+def test_what_no_light_comes_through_is_replaced() -> None:
+    clean, found = shot(), spot(46, 64, 18, "blotch")
+    film = grainy(clean)
+    model = granularity.measured(footage_of(film))
+    shelf = Shelf(clip_of(veiled(film, found, 1.0)), model, {MIDDLE: [found]})
+    done = mended(shelf, MIDDLE, found, Bench(), spatial=False)
+    assert (marks_of(done) != Origin.TONED).all()
