@@ -34,6 +34,7 @@ SWAYING = 0.9  # pixels (root mean square) from frame to frame against a picture
 SEGMENT = 96  # rows mended at a time
 SEEN = 1.5  # sigmas of grain from which on a scratch is mended
 SURE = 2.5  # times its doubt
+LIKE = 2.5  # times as strong as elsewhere
 RIM = 1.0  # sigmas of grain to which the mask reaches
 FAINT = 0.3  # share of the picture that must be left in nearly all pixels that are seen through
 DETAIL = 0.35  # share of the detail beside the scratch that must be left in it
@@ -60,9 +61,18 @@ class Track:
 
 @dataclass(frozen=True, eq=False)
 class Scratch:
-    """Where a scratch should run through a frame: its column in each strip, its width in pixels, its track's name."""
+    """Where a scratch should run through a frame.
+
+    Attributes:
+        columns: its column in each strip, in pixels.
+        seen: first and behind the last row in which a line was seen there; none where it must be between others.
+        width: pixels.
+        polarity: darker or brighter than the picture.
+        track: its name.
+    """
 
     columns: Floats
+    seen: tuple[int, int]
     width: float
     polarity: Polarity
     track: str
@@ -98,9 +108,8 @@ def scratches(frames: Mapping[int, Sequence[Line]], size: tuple[int, int]) -> di
         width = float(np.median([line.width for line in track.lines.values()]))
         for number in range(track.numbers[0] - 1, track.numbers[-1] + 2):
             if number in frames:
-                found.setdefault(number, []).append(
-                    Scratch(_course(track, number, grid), width, track.polarity, track.name)
-                )
+                course, seen = _course(track, number, grid), _rows(track.lines.get(number), grid)
+                found.setdefault(number, []).append(Scratch(course, seen, width, track.polarity, track.name))
     return found
 
 
@@ -215,6 +224,13 @@ def _course(track: Track, number: int, grid: Grid) -> Floats:
     return np.asarray(np.interp(strips, strips[known], course[known]), np.float32)
 
 
+def _rows(line: Line | None, grid: Grid) -> tuple[int, int]:
+    if line is None:
+        return 0, 0
+    rows = grid.rows * grid.scale
+    return int(line.top * rows), int(line.bottom * rows)
+
+
 def segments(shelf: Shelf, scratched: Mapping[int, Sequence[Scratch]], number: int) -> list[Part]:
     """The scratches of a frame in segments of 96 rows; each pixel is in one of them at most."""
     grid = Grid.of(shelf.clip.size)
@@ -231,7 +247,7 @@ def _segments(laid: Veil, scratch: Scratch, taken: Mask) -> list[Part]:
     height, width = taken.shape
     inside = (laid.columns >= 0) & (laid.columns < width)
     columns, rows = laid.columns.clip(0, width - 1), np.arange(height)[:, None]
-    mask = (laid.change >= RIM) & _present(laid)[:, None] & inside & ~taken[rows, columns]
+    mask = (laid.change >= RIM) & _present(laid, scratch.seen)[:, None] & inside & ~taken[rows, columns]
     taken[np.broadcast_to(rows, mask.shape)[mask], columns[mask]] = True
     found = []
     for top in range(0, height, SEGMENT):
@@ -264,10 +280,16 @@ def _segments(laid: Veil, scratch: Scratch, taken: Mask) -> list[Part]:
     return found
 
 
-def _present(laid: Veil) -> Mask:
-    """Rows in which a scratch is seen: there for sure, and from there on as far as it is likely."""
+def _present(laid: Veil, seen: tuple[int, int]) -> Mask:
+    """Rows in which a scratch is seen: there for sure, and from there on as far as it is likely.
+
+    Beyond where a line was seen it is nowhere much stronger than there: that would be something of the picture.
+    """
     level = laid.contrast / np.maximum(SURE * laid.doubt, SEEN)
-    weak = np.concatenate([[False], level > 0.5, [False]])
+    told = laid.contrast[seen[0] : seen[1]] if seen[1] > seen[0] else laid.contrast
+    strange = laid.contrast > LIKE * np.median(told)
+    strange[seen[0] : seen[1]] = False
+    weak = np.concatenate([[False], (level > 0.5) & ~strange, [False]])
     starts, stops = np.flatnonzero(~weak[:-1] & weak[1:]), np.flatnonzero(weak[:-1] & ~weak[1:])
     present = np.zeros(len(level), bool)
     for start, stop in zip(starts, stops, strict=True):

@@ -2,8 +2,8 @@
 
 Along a line in a frame, density is `(1 - veil) * picture + veil * color`: a dark scratch adds to the picture, as if its
 color were far darker than anything; one that took emulsion off pulls it towards clear film. The veil is a depth, that
-changes slowly along the line, times a profile across it that stays the same. Which color it is, is told by what
-remains: where it is taken off rightly, the pixels differ from those beside the line as those differ from one another.
+changes slowly along the line, times a profile across it that stays the same. Which color it is, is told by
+what fits: over light and dark parts of the picture a veil of another color changes by another amount.
 """
 
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restorers.cleaning.lines import Grid, path_within
-from restorers.cleaning.shelf import Shelf, gray_sigma
+from restorers.cleaning.shelf import REACH, Shelf, gray_sigma
 from restorers.detail.grain import Floats
 
 Columns = NDArray[np.int_]
 
-CORRIDOR = 4  # pixels of the small picture by which a line may be off where it was thought to be
+CORRIDOR = 2  # pixels of the small picture by which a line may be off where it was thought to be
 SWELL = 30  # parts of the height over each of which a scratch is about as deep
 FINE = 4  # parts of a pixel in which the profile is kept
 FLANK = 2  # pixels beside a line that tell what is beneath it
 COLORS = (100.0, 3.0, 1.8, 1.1)  # density of dark scratches; the first as good as adds to the picture only
 CLEAR = (-100.0, 0.0, 0.15)  # and of bright ones
 THICKEST = 0.9  # share of the picture that a veil may hide at most
-PLAIN = 0.2  # by how much better (natural logarithm) another color must do than mere adding
-CORE = 0.5  # of the profile, where the line is told best
+PLAIN = 0.85  # of what mere adding leaves, another color must leave less
+BESIDE = 0.01  # of the height: a third of the way to where the motion beside a line is read
 ROUNDS = 2  # of aligning
 RIM = 0.04  # of the profile, where it ends
 
@@ -87,8 +87,8 @@ def veil(shelf: Shelf, number: int, thought: Floats, *, width: float, sign: int,
     for _ in range(ROUNDS):
         middle, core = _aligned(sign * gray, middle, core, swell)
     whole = np.rint(middle).astype(int)
-    line = _strip(frame, whole, core)
-    beside = [_strip(frame, whole + side * (2 * core + 2 * FLANK + 1), core) for side in (-1, 1)]
+    places = [whole + side * (2 * core + 2 * FLANK + 1) for side in (0, -1, 1)]
+    line, *beside = _told(shelf, number, [_strip(frame, place, core) for place in places], places, core)
     apart = np.arange(-core, core + 1) - (middle - whole)[:, None]
     profile = _read(_profile(sign * line.excess.mean(2), apart, core, swell), apart, core)
     errors = [_matched(strip.excess.mean(2), profile) for strip in beside]
@@ -96,7 +96,7 @@ def veil(shelf: Shelf, number: int, thought: Floats, *, width: float, sign: int,
     weights = 1 / (sigma**2 / 4 + _along(error, swell))
     scene = _Scene(line, (beside[0], beside[1]), profile, weights, swell)
     tries = [_taken_off(scene, color) for color in (COLORS if sign > 0 else CLEAR)]
-    best = min(range(len(tries)), key=lambda k: tries[k][2] + PLAIN * (k > 0))
+    best = min(range(len(tries)), key=lambda k: tries[k][2] * (1 if k else PLAIN))
     gain, offset, _ = tries[best]
     change = sign * (offset + (gain - 1) * line.beneath).mean(2) / sigma[:, None]
     wrong = _along(_even(errors[0], weights, swell) ** 2 + _even(errors[1], weights, swell) ** 2, 4 * swell) / 2
@@ -116,11 +116,78 @@ def _strip(frame: Floats, middle: Columns, core: int) -> _Strip:
     reach = core + FLANK
     columns = (middle[:, None] + np.arange(-reach, reach + 1)).clip(0, frame.shape[1] - 1)
     pixels = frame[np.arange(len(frame))[:, None], columns]
-    one, two = pixels[:, :FLANK].mean(1), pixels[:, -FLANK:].mean(1)
-    way = (np.arange(2 * core + 1) + (FLANK + 1) / 2) / (2 * core + FLANK + 1)
-    shape = (1, -1) + (1,) * (frame.ndim - 2)
-    beneath = one[:, None] + (two - one)[:, None] * way.reshape(shape).astype(np.float32)
-    return _Strip(np.ascontiguousarray(pixels[:, FLANK:-FLANK]), np.asarray(beneath, np.float32))
+    return _Strip(np.ascontiguousarray(pixels[:, FLANK:-FLANK]), _bridged(pixels))
+
+
+def _bridged(pixels: Floats) -> Floats:
+    """A straight line from the flank on the left to that on the right, for the pixels between them."""
+    one, two, inner = pixels[:, :FLANK].mean(1), pixels[:, -FLANK:].mean(1), pixels.shape[1] - 2 * FLANK
+    way = (np.arange(inner) + (FLANK + 1) / 2) / (inner + FLANK)
+    shape = (1, -1) + (1,) * (pixels.ndim - 2)
+    return np.asarray(one[:, None] + (two - one)[:, None] * way.reshape(shape), np.float32)
+
+
+def _told(shelf: Shelf, number: int, strips: list[_Strip], places: list[Columns], core: int) -> list[_Strip]:
+    """A line and what is beside it, with the picture beneath as other frames tell it where they do so better.
+
+    They can where the picture has moved on by more than the line's width, so that it lies elsewhere on them.
+    """
+    frame, swell = np.moveaxis(shelf.clip[number].cpu().numpy(), 0, -1), len(strips[0].pixels) / SWELL
+    sums, votes = [np.zeros_like(strip.beneath) for strip in strips], np.zeros(len(frame), np.float32)
+    for side in (-1, 1):
+        distance = _far_enough(shelf, number, side, places[0], 2 * core + FLANK)
+        if distance is None:
+            continue
+        motion = _motion(shelf.flow(number, distance), places[0], frame.shape[1])
+        vote = (_along(np.abs(motion[:, 0]), swell) >= 2 * core + FLANK).astype(np.float32)
+        there = np.ascontiguousarray(np.moveaxis(shelf.clip[number + distance].cpu().numpy(), 0, -1))
+        sums = [
+            total + vote[:, None, None] * _carried(frame, there, motion, place, core)
+            for total, place in zip(sums, places, strict=True)
+        ]
+        votes += vote
+    count = np.maximum(votes, 1).astype(np.float32)[:, None, None]
+    carried = [_Strip(strip.pixels, total / count) for strip, total in zip(strips, sums, strict=True)]
+    off = [_along((s[1].excess ** 2 + s[2].excess ** 2).mean((1, 2)), 2 * swell) for s in (strips, carried)]
+    better = ((votes > 0) & (off[1] < off[0]))[:, None, None]
+    return [
+        _Strip(plain.pixels, np.where(better, other.beneath, plain.beneath))
+        for plain, other in zip(strips, carried, strict=True)
+    ]
+
+
+def _far_enough(shelf: Shelf, number: int, side: int, middle: Columns, pixels: int) -> int | None:
+    """Frames to the nearest frame on a side before which the picture has moved on by so many pixels."""
+    if number + side not in shelf.clip.numbers:
+        return None
+    motion = _motion(shelf.flow(number, side), middle, shelf.clip.size[1])
+    for count in range(1, REACH + 1):
+        if number + count * side not in shelf.clip.numbers:
+            return None
+        if count * float(np.median(np.abs(motion[:, 0]))) >= pixels:
+            return count * side
+    return None
+
+
+def _motion(flow: Floats, middle: Columns, width: int) -> Floats:
+    """The flow around a line in each row of the frame, `(H, 2)`, in its pixels."""
+    height = len(middle)
+    down, across = flow.shape[0] / height, flow.shape[1] / width
+    rows = ((np.arange(height) + 0.5) * down - 0.5).round().astype(int).clip(0, flow.shape[0] - 1)
+    beside = np.array([-3, -2, 2, 3]) * BESIDE * height
+    columns = ((middle[:, None] + beside + 0.5) * across - 0.5).round().astype(int).clip(0, flow.shape[1] - 1)
+    return np.asarray(np.median(flow[rows[:, None], columns], 1) / np.array([across, down]), np.float32)
+
+
+def _carried(frame: Floats, there: Floats, motion: Floats, middle: Columns, core: int) -> Floats:
+    """The picture beneath as another frame shows it along a motion, at the level of the flanks, `(H, J, 3)`."""
+    reach = core + FLANK
+    columns = middle[:, None] + np.arange(-reach, reach + 1)
+    here = frame[np.arange(len(frame))[:, None], columns.clip(0, frame.shape[1] - 1)]
+    x = (columns + motion[:, :1]).astype(np.float32)
+    y = np.broadcast_to(np.arange(len(frame))[:, None] + motion[:, 1:], x.shape).astype(np.float32)
+    shown = np.asarray(cv2.remap(there, x, y, cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE), np.float32)
+    return np.asarray(shown[:, FLANK:-FLANK] + _bridged(here - shown), np.float32)
 
 
 def _followed(gray: Floats, middle: Floats, core: int, sigma: Floats, grid: Grid) -> Floats:
@@ -172,16 +239,16 @@ def _aligned(gray: Floats, middle: Floats, core: int, swell: float) -> tuple[Flo
 
 def _profile(excess: Floats, apart: Floats, core: int, swell: float) -> Floats:
     """How much of the line's depth there is at each distance from its middle, in parts of a pixel; 1 at most."""
-    calm = _along(excess, swell)
-    depth = np.maximum(np.where(np.abs(apart) <= max((core - 2) / 2, 0.75), calm, 0).max(1), 0)[:, None]
+    inner = np.abs(apart) <= max(core - 2, 1)
+    depth = np.maximum(_along(np.where(inner, excess, 0).sum(1), swell), 0)[:, None]  # the same wherever it falls
     bins = np.rint((apart + core + 1) * FINE).astype(int)
     count = (2 * core + 2) * FINE + 1
-    above = np.bincount(bins.ravel(), (depth * calm).ravel(), minlength=count)[:count]
+    above = np.bincount(bins.ravel(), (depth * excess).ravel(), minlength=count)[:count]
     below = np.bincount(bins.ravel(), np.broadcast_to(depth**2, bins.shape).ravel(), minlength=count)[:count]
     kernel = np.array([1.0, 2.0, 1.0])
     shape = np.maximum(np.convolve(above, kernel, "same") / np.maximum(np.convolve(below, kernel, "same"), 1e-12), 0)
-    inner = np.abs(np.arange(count) - count // 2) <= core * FINE / 2
-    peak = int(np.argmax(np.where(inner, shape, 0)))
+    middle = np.abs(np.arange(count) - count // 2) <= core * FINE / 2
+    peak = int(np.argmax(np.where(middle, shape, 0)))
     shape /= max(float(shape[peak]), 1e-9)
     ends = np.flatnonzero(shape < RIM)
     shape[: np.max(ends[ends < peak], initial=-1) + 1] = 0
@@ -211,28 +278,15 @@ class _Scene:
 
 
 def _taken_off(scene: _Scene, color: float) -> tuple[Floats, Floats, float]:
-    """Gain and offset of a veil of a color, and by how much what it leaves differs from what is beside the line."""
+    """Gain and offset of a veil of a color, and how far off it is."""
     line, profile = scene.line, scene.profile
     whole, weights = profile[..., None] * (color - line.beneath), scene.weights[:, None]
     known = np.maximum(_along(weights * (whole**2).sum(1), scene.swell), 1e-9)
     share = _along(weights * (whole * line.excess).sum(1), scene.swell) / known
     cover = share.clip(0, THICKEST)[:, None] * profile[..., None]
     gain, offset = 1 - cover, cover * np.float32(color)
-    left = _Strip(np.asarray((line.pixels - offset) / gain, np.float32), line.beneath)
-    depth = share.mean(1)
-    core = (profile > CORE) * (depth > np.median(depth) / 2)[:, None]
-    left_over, around = _power(left, core), [_power(strip, core) for strip in scene.beside]
-    unlike = sum(
-        abs(np.log(max(p, 1e-12) / max((one + two) / 2, 1e-12))) for p, one, two in zip(left_over, *around, strict=True)
-    )
-    return gain, offset, float(unlike)
-
-
-def _power(strip: _Strip, where: Floats) -> tuple[float, float]:
-    """How far pixels differ from what both sides tell, and from the rows below: mean squares."""
-    excess, pixels = strip.excess.mean(2), strip.pixels.mean(2)
-    count = max(float(where.sum()), 1.0)
-    return float((excess**2 * where).sum()) / count, float((np.diff(pixels, axis=0) ** 2 * where[1:]).sum()) / count
+    rest = (line.excess - cover * (color - line.beneath)).mean(2)
+    return gain, offset, float((rest**2 * scene.weights[:, None] * (profile > 0)).sum())
 
 
 def _signal(line: _Strip, beside: list[_Strip], profile: Floats, swell: float) -> Floats:
