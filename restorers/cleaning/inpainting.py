@@ -1,8 +1,8 @@
 """What space knows of a picture under a hole: filled in from around it, when no neighboring frame can tell.
 
 All methods work in brightness, linear light to the power of 0.45, where steps that look alike are alike; they give the
-hole a picture without grain, which whoever asked lays over it. By our own network, joined by FSR where a hole is not
-thin: they err in different places, and their mean less than either. Or by one of three classical methods alone:
+hole a picture without grain, which whoever asked lays over it. By our own network, joined by FSR where a hole is a
+spot and no line: they err in different places, and their mean less than either. Or by one of three classical methods alone:
 
 Telea, *An Image Inpainting Technique Based on the Fast Marching Method*, J. Graphics Tools 9(1), 2004.
 doi:10.1080/10867651.2004.10487596. Bertalmio, Bertozzi, Sapiro, *Navier-Stokes, Fluid Dynamics, and Image and Video
@@ -36,7 +36,7 @@ CELL = CROPS[-1] - 2 * CONTEXT
 
 DEEP = 20.0  # pixels from a hole's rim to its heart beyond which it is filled at half the size first
 RIM = 12.0  # pixels of such a hole that are then painted at full size
-THIN = 2.5  # pixels from a hole's rim to its heart up to which the painter does better alone
+SPOT = 0.25  # share of a square as long as a hole that it fills; of hairs and scratches the painter knows more alone
 RADIUS = 3.0
 ROUNDING = 10_000  # OpenCV's fast marching rounds even floats to whole numbers
 
@@ -81,23 +81,23 @@ def _painted(shown: Tensor, hole: Mask, painter: Painter) -> Tensor:
     out = shown.clone()
     for part, (top, left, bottom, right) in _parts(hole):
         rows, columns = _crop(top, bottom, hole.shape[0]), _crop(left, right, hole.shape[1])
-        thick = bool(depth[top:bottom, left:right][part].max() > THIN)
-        painted = _shown(painter, shown[:, rows, columns], hole[rows, columns], thick=thick)
+        spot = int(part.sum()) >= SPOT * max(part.shape) ** 2
+        painted = _shown(painter, shown[:, rows, columns], hole[rows, columns], spot=spot)
         painted = painted[:, top - rows.start : bottom - rows.start, left - columns.start : right - columns.start]
         target = out[:, top:bottom, left:right]
         target.copy_(torch.where(torch.from_numpy(part).to(shown.device), painted, target))
     return out
 
 
-def _shown(painter: Painter, crop: Tensor, hole: Mask, *, thick: bool) -> Tensor:
-    """One crop `(3, h, w)` painted, made up to whole blocks by what is not known; thick holes by FSR as well."""
+def _shown(painter: Painter, crop: Tensor, hole: Mask, *, spot: bool) -> Tensor:
+    """One crop `(3, h, w)` painted, made up to whole blocks by what is not known; for a spot by FSR as well."""
     height, width = hole.shape
     more = (0, -width % BLOCK, 0, -height % BLOCK)
     known = torch.from_numpy(~hole).to(crop.device, crop.dtype)
     with torch.inference_mode():
         whole = painter(functional.pad(crop, more)[None], functional.pad(known, more)[None, None])
     painted = torch.as_tensor(whole)[0, :, :height, :width].clone()
-    if not thick:
+    if not spot:
         return painted
     other = _extrapolated(np.ascontiguousarray(crop.cpu().numpy()), hole)
     return (painted + torch.from_numpy(other).to(painted.device)) / 2
