@@ -1,8 +1,8 @@
 """What space knows of a picture under a hole: filled in from around it, when no neighboring frame can tell.
 
 All methods work in brightness, linear light to the power of 0.45, where steps that look alike are alike; they give the
-hole a picture without grain, which whoever asked lays over it. By our own network, joined by FSR where a hole is a
-spot and no line: they err in different places, and their mean less than either. Or by one of three classical methods alone:
+hole a picture without grain, which whoever asked lays over it. By our own network, joined by FSR where a hole is a spot
+and no line, as they err in different places and their mean errs less than either; or by a classical method alone:
 
 Telea, *An Image Inpainting Technique Based on the Fast Marching Method*, J. Graphics Tools 9(1), 2004.
 doi:10.1080/10867651.2004.10487596. Bertalmio, Bertozzi, Sapiro, *Navier-Stokes, Fluid Dynamics, and Image and Video
