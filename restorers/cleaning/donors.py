@@ -29,7 +29,7 @@ GAIN = 0.2  # variances, mean over the ring, that another motion must explain
 SLOPE_NOISE = 0.1  # variance of a slope of blurred grain, in variances of grain
 DIRTY = 0.7  # share of the ring
 SURE = 1.5  # variances
-ENOUGH = 4  # offers
+ENOUGH = 3  # offers
 
 
 @dataclass(frozen=True, eq=False)

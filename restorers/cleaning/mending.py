@@ -33,6 +33,7 @@ LASTING = ("scratch", "splice", "tear")
 DECISIVE = 0.5  # variances of chance: an offer around which the ring is so much more unlike counts e times less
 FITTING = 5.0  # variances of chance that the best offer for a pixel may be off by
 ALONE = 0.25  # sigmas of grain by which an offer may differ from what all agree on
+MOSTLY = 0.5  # share of the 5 x 5 pixels around one that makes it unknown: single pixels are no picture of their own
 UNKNOWN = 1e6
 LACKING = 0.5  # share of a blemish that no frame knows, beyond which none is asked
 MARGIN = 48
@@ -87,7 +88,8 @@ def borrowed(
     weights = _weights(offered)
     agreed = np.einsum("mk,mck->mc", weights, offered.values)
     best, miss = _best(hole, offered, agreed)
-    fits = miss <= FITTING
+    amiss = hole.smoothed((miss > FITTING).astype(np.float32)[:, None])[:, 0]
+    fits = (amiss <= MOSTLY) & (miss < UNKNOWN)
     if fits.mean() < 1 - LACKING:
         return nothing
     if grain == "own":
