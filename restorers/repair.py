@@ -51,7 +51,7 @@ class Repair(Editable):
         description="what judges where a frame stands out from its neighbors: a small network, or rules alone",
     )
     confidence: float = Field(
-        0.9, ge=0, le=1, description="how likely the network must hold something to be dirt; more finds less"
+        0.5, ge=0, le=1, description="how likely the network must hold something to be dirt; more finds less"
     )
     max_area: int = Field(4000, ge=1, description="pixels beyond which it is taken for part of the picture")
     scratches: bool = Field(True, description="mend scratches that run along many frames")
@@ -149,8 +149,8 @@ class Repair(Editable):
                 neighbors,
                 sigma,
                 opened("detector", Detector, bench),
-                confidence=self.confidence,
-                max_area=self.max_area,
+                confidence=(1 + self.confidence) / 2 if one_sided else self.confidence,
+                max_area=min(self.max_area, SMALL) if one_sided else self.max_area,
                 one_sided=one_sided,
             )
         if not one_sided:

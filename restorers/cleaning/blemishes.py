@@ -23,6 +23,7 @@ SOUND = 0.85  # share of a blemish's surroundings that both neighbors must expla
 LOST = 0.2  # share of a frame beyond which its neighbors do not explain it
 CROWDED = 0.1  # share of the 65 x 65 pixels around a blemish, itself apart, beyond which they do not explain these
 PROOF = 4.0  # times how far apart the neighbors are that a blemish must stand out
+UNLIKE = 0.35  # share of its difference along the flow that is left at the place in a neighbor most like it
 SEARCH = 24  # pixels around a blemish within which a neighbor must not show the like of it
 
 
@@ -80,6 +81,27 @@ def scatter(one: Floats, two: Floats, sigma: Floats, *, disagreement: bool) -> F
         apart = cv2.blur(np.abs(one - two), (7, 7)) / 1.128
         variance += np.maximum(apart**2 - sigma**2, 0)
     return np.asarray(np.sqrt(variance), np.float32)
+
+
+def borne_out(gray: Floats, sides: tuple[Neighbor, Neighbor], sigma: Floats, found: Found) -> bool:
+    """Whether both neighbors show what is around a blemish, and neither of them the like of it anywhere near."""
+    top, left, bottom, right = crop = around(found.box, MARGIN, (gray.shape[0], gray.shape[1]))
+    cut = np.s_[top:bottom, left:right]
+    mask = np.zeros((bottom - top, right - left), bool)
+    mask[found.box[0] - top : found.box[2] - top, found.box[1] - left : found.box[3] - left] = found.mask
+    hidden = grown(mask, HIDDEN)
+    if hidden.all():
+        return False
+    here, grain = np.ascontiguousarray(gray[cut]), sigma[cut]
+    tries = [fitted(side, here, crop, hidden) for side in sides]
+    one, two = (there for _, there, _ in tries)
+    unseen = beyond(tries[0][0], crop, gray.shape) | beyond(tries[1][0], crop, gray.shape)
+    ring = grown(mask, 5) & ~grown(mask, 2) & ~unseen
+    apart = np.abs(here - one), np.abs(here - two)
+    explained = np.maximum(*apart) < 4 * np.hypot(scatter(one, two, grain, disagreement=False), FLOOR)
+    if not ring.any() or float(explained[ring].mean()) < SOUND:
+        return False
+    return _unlike(gray, sides, crop, (mask, np.minimum(*apart), grain)) > UNLIKE
 
 
 def flies(found: Found, before: list[Found], after: list[Found]) -> tuple[float, float] | None:

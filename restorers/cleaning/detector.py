@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import torch
 
-from restorers.cleaning.blemishes import LOST
+from restorers.cleaning.blemishes import LOST, borne_out
 from restorers.cleaning.contrast import APART, TILE
 from restorers.cleaning.evidence import CELL, HEART, MARGIN, Suspects, planes, suspects
 from restorers.cleaning.found import Found, Polarity, kind_of
@@ -17,7 +17,7 @@ from restorers.detail.grain import Floats
 from restorers.networks.detector import Detector
 
 TOGETHER = 16  # cells judged at a time, always as many, so that a cell's bits do not depend on how many there are
-CORE, RIM = 0.0, -1.0  # log odds: the heart of an object, and all that hangs together with it
+CORE, RIM = -1.0, -1.5  # log odds: the heart of an object, and all that hangs together with it
 NEVER = -20.0
 
 
@@ -51,10 +51,9 @@ def detected(
     evidence = planes(gray, sides, sigma, seen, one_sided=one_sided)
     odds = log_odds(network, evidence)
     apart = evidence[:, APART] + evidence[:, APART + 1]
-    return sorted(
-        (each for each in _objects(seen, odds, apart, network, max_area) if each.confidence >= confidence),
-        key=lambda f: (f.box, f.polarity),
-    )
+    likely = [each for each in _objects(seen, odds, apart, network, max_area) if each.confidence >= confidence]
+    right = [each for each in likely if borne_out(gray, sides, sigma, each)]
+    return sorted(right, key=lambda f: (f.box, f.polarity))
 
 
 def log_odds(network: Detector, evidence: Floats) -> Floats:
