@@ -1,8 +1,8 @@
 """What space knows of a picture under a hole: filled in from around it, when no neighboring frame can tell.
 
 All methods work in brightness, linear light to the power of 0.45, where steps that look alike are alike; they give the
-hole a picture without grain, which whoever asked lays over it. By our own network, joined by FSR where a hole is a spot
-and no line, as they err in different places and their mean errs less than either; or by a classical method alone:
+hole a picture without grain, which whoever asked lays over it. By our own network, joined by FSR in spots, as they err
+in different places and their mean errs less than either; or by a classical method alone:
 
 Telea, *An Image Inpainting Technique Based on the Fast Marching Method*, J. Graphics Tools 9(1), 2004.
 doi:10.1080/10867651.2004.10487596. Bertalmio, Bertozzi, Sapiro, *Navier-Stokes, Fluid Dynamics, and Image and Video
@@ -36,7 +36,7 @@ CELL = CROPS[-1] - 2 * CONTEXT
 
 DEEP = 20.0  # pixels from a hole's rim to its heart beyond which it is filled at half the size first
 RIM = 12.0  # pixels of such a hole that are then painted at full size
-SPOT = 0.25  # share of a square as long as a hole that it fills; of hairs and scratches the painter knows more alone
+SPOT = 0.25  # share of a square as long as a hole that it fills; along hairs and scratches FSR takes ten times as long
 RADIUS = 3.0
 ROUNDING = 10_000  # OpenCV's fast marching rounds even floats to whole numbers
 
