@@ -35,6 +35,7 @@ SHORTEST = 0.2  # of the height
 LEAST = 0.45  # score of a strip, on average
 MOST = 24  # lines of each polarity to a frame
 APART = 5  # columns
+EDGE = 0.02  # of the width: the gate's own edge keeps its place as scratches do
 NEAR, FAR = 0.02, 0.09  # of the height: from a line to where the picture beside it is seen to move
 
 POLARITIES: tuple[Polarity, ...] = ("dark", "bright")
@@ -128,6 +129,9 @@ def lines(shelf: Shelf, number: int) -> list[Line]:
         for top, columns, score in _paths(evidence[index], shortest):
             wide = float(np.median(widths[index][np.arange(top, top + len(columns)), columns])) * grid.scale
             line = Line(polarity, top, grid.columns_of(columns), wide, score, None)
+            inside = min(float(line.columns.min()), grid.size[1] - 1 - float(line.columns.max()))
+            if inside < EDGE * grid.size[1]:
+                continue
             found.append(replace(line, drift=_drift(shelf, number, line, grid)))
     return found
 

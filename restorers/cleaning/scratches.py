@@ -33,11 +33,13 @@ FULL = 0.8  # of the height: lines that may be told without the picture's moving
 SWAYING = 0.9  # pixels (root mean square) from frame to frame against a picture that stands
 SEGMENT = 96  # rows mended at a time
 SEEN = 1.5  # sigmas of grain from which on a scratch is mended
-SURE = 2.5  # times its doubt
+SURE = 2.5  # times its doubt, where no line was seen
+WITNESSED = 1.3  # times its doubt, where one was
 LIKE = 2.5  # times as strong as elsewhere
-RIM = 1.0  # sigmas of grain to which the mask reaches
+RIM = 1.5  # sigmas of grain to which the mask reaches
+SKIRT = 0.1  # of its contrast, below which it is left
 FAINT = 0.3  # share of the picture that must be left in nearly all pixels that are seen through
-DETAIL = 0.35  # share of the detail beside the scratch that must be left in it
+DETAIL = 0.6  # of the detail that should be left beneath, as much must be
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,7 +249,12 @@ def _segments(laid: Veil, scratch: Scratch, taken: Mask) -> list[Part]:
     height, width = taken.shape
     inside = (laid.columns >= 0) & (laid.columns < width)
     columns, rows = laid.columns.clip(0, width - 1), np.arange(height)[:, None]
-    mask = (laid.change >= RIM) & _present(laid, scratch.seen)[:, None] & inside & ~taken[rows, columns]
+    mask = (
+        (laid.change >= np.maximum(RIM, SKIRT * laid.contrast)[:, None])
+        & _present(laid, scratch.seen)[:, None]
+        & inside
+        & ~taken[rows, columns]
+    )
     taken[np.broadcast_to(rows, mask.shape)[mask], columns[mask]] = True
     found = []
     for top in range(0, height, SEGMENT):
@@ -262,14 +269,16 @@ def _segments(laid: Veil, scratch: Scratch, taken: Mask) -> list[Part]:
         lit = mask[part].any(1)
         surely = np.median((laid.contrast[part] / np.maximum(SURE * laid.doubt[part], SEEN))[lit])
         gain = laid.gain[y, k]
-        through = float(np.quantile(gain, 0.1)) >= FAINT and float(np.median(laid.signal[part][lit])) >= DETAIL
+        through = float(np.quantile(gain, 0.1)) >= FAINT and float(np.median(laid.signal[part][lit])) >= DETAIL * float(
+            np.median(gain)
+        )
         found.append(
             Part(
                 box=box,
                 mask=hidden,
                 polarity=scratch.polarity,
                 contrast=float(np.quantile(laid.contrast[part][lit], 0.9)),
-                confidence=float(1 - 0.5 / max(surely, 0.5)),
+                confidence=float(surely / (1 + surely)),
                 kind="scratch",
                 track=scratch.track,
                 gain=gain,
@@ -285,7 +294,9 @@ def _present(laid: Veil, seen: tuple[int, int]) -> Mask:
 
     Beyond where a line was seen it is nowhere much stronger than there: that would be something of the picture.
     """
-    level = laid.contrast / np.maximum(SURE * laid.doubt, SEEN)
+    sure = np.full(len(laid.contrast), SURE, np.float32)
+    sure[seen[0] : seen[1]] = WITNESSED
+    level = laid.contrast / np.maximum(sure * laid.doubt, SEEN)
     told = laid.contrast[seen[0] : seen[1]] if seen[1] > seen[0] else laid.contrast
     strange = laid.contrast > LIKE * np.median(told)
     strange[seen[0] : seen[1]] = False

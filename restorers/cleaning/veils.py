@@ -79,7 +79,7 @@ def veil(shelf: Shelf, number: int, thought: Floats, *, width: float, sign: int,
     """
     frame, gray = np.moveaxis(shelf.clip[number].cpu().numpy(), 0, -1), shelf.gray(number)
     swell = max(len(gray) / SWELL, 3.0)
-    core = int(np.ceil(1.2 * width)) + 3
+    core = int(np.ceil(width)) + 2
     course = np.interp(np.arange(len(gray)), grid.rows_of(np.arange(len(thought))), thought).astype(np.float32)
     sigma = gray_sigma(shelf.model, _strip(gray, np.rint(course).astype(int), core).beneath).mean(1)
     middle = _followed(sign * gray, course, core, sigma, grid)
