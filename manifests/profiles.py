@@ -30,8 +30,8 @@ class FaithfulStabilization(Stabilization):
 class FaithfulRepair(Repair):
     """Repair with pixels of other frames alone."""
 
-    spatial: Literal[False] = Field(
-        False, description="blemishes that no neighbor knows about are left as found and listed"
+    fill: Literal["nothing"] = Field(
+        "nothing", description="blemishes that no neighbor knows about are left as found and listed"
     )
 
 

@@ -21,7 +21,7 @@ from restorers.cleaning.edits import Edits, Region, Rejected
 from restorers.cleaning.found import Found
 from restorers.cleaning.lines import Line, lines
 from restorers.cleaning.maps import Maps, joined
-from restorers.cleaning.mending import mended
+from restorers.cleaning.mending import Fill, mended
 from restorers.cleaning.mends import Mend, Mending
 from restorers.cleaning.neighbors import Box
 from restorers.cleaning.scratch_mending import corrected
@@ -55,8 +55,10 @@ class Repair(Editable):
     )
     max_area: int = Field(4000, ge=1, description="pixels beyond which it is taken for part of the picture")
     scratches: bool = Field(True, description="mend scratches that run along many frames")
-    spatial: bool = Field(
-        True, description="interpolate where no neighbor knows; false leaves such blemishes as found and lists them"
+    fill: Fill = Field(
+        "network",
+        description="how what no neighbor knows is filled in from around it: by a small network or a classical method; "
+        "by nothing, such blemishes are left as found and listed",
     )
     reject: tuple[Rejected, ...] = Field(
         (), description="mends that a person looked at and took back: ids of blemishes, or parts of frames"
@@ -73,8 +75,9 @@ class Repair(Editable):
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """The detector, where it is asked."""
-        return ("detector",) if self.detector == "network" else ()
+        """The detector and the painter, where they are asked."""
+        asked = {"detector": self.detector, "painter": self.fill}
+        return tuple(name for name, means in asked.items() if means == "network")
 
     def examine(self, footage: Footage, bench: Bench) -> Mending:
         """The blemishes of one shot; a shot of fewer than three frames shows none, as nothing can be compared."""
@@ -159,7 +162,7 @@ class Repair(Editable):
         return blemishes(gray, neighbors, sigma, sensitivity=surely, max_area=small)
 
     def _mended(self, shelf: Shelf, suspects: list[Mend], bench: Bench) -> list[Mend]:
-        return bench.map(lambda s: mended(shelf, s.frame, s.found, bench, spatial=self.spatial), suspects)
+        return bench.map(lambda s: mended(shelf, s.frame, s.found, bench, fill=self.fill), suspects)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from restorers.networks import NUMBERS
 from restorers.restorer import Bench
 
 Grain = Literal["own", "fresh"]
+Fill = Method | Literal["nothing"]
 Marks = NDArray[np.uint8]
 
 LASTING = ("scratch", "splice", "tear")
@@ -45,9 +46,8 @@ def mended(
     found: Found,
     bench: Bench,
     *,
-    spatial: bool,
+    fill: Fill,
     grain: Grain = "own",
-    method: Method = "telea",
 ) -> Mend:
     """What is done about a blemish: pixels that other frames know, or, where that is allowed, its rim.
 
@@ -56,18 +56,17 @@ def mended(
         number: the frame's.
         found: the blemish.
         bench: seeds fresh grain, and lends the network's weights.
-        spatial: whether what no other frame knows may be filled in from around it; else such a blemish is left.
+        fill: how what no other frame knows is filled in from around it; by nothing, such a blemish is left.
         grain: `own`, each pixel is another frame's as it is; `fresh`, it is what these agree on, and grain is laid.
-        method: how it is filled in.
     """
     values, known = borrowed(shelf, number, found, bench, grain=grain, transparent=found.kind not in LASTING)
     if known.all():
         return Mend(number, found, values, known)
-    if not spatial:
+    if fill == "nothing":
         return Mend(number, found, reason="nothing fits")
     lacking = known == 0
-    values[lacking] = interpolated(shelf, number, found, bench, values=values, lacking=lacking, method=method)
-    mark = Origin.GENERATED + NUMBERS["painter"] if method == "network" else Origin.INTERPOLATED
+    values[lacking] = interpolated(shelf, number, found, bench, values=values, lacking=lacking, method=fill)
+    mark = Origin.GENERATED + NUMBERS["painter"] if fill == "network" else Origin.INTERPOLATED
     return Mend(number, found, values, np.where(lacking, np.uint8(mark), known))
 
 

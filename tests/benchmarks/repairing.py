@@ -166,7 +166,7 @@ def _clean(shot: Spoilt, _: bool) -> Iterator[tuple[str, str, float, str, bool]]
 def _told(shot: Spoilt, peers: bool) -> Iterator[tuple[str, str, float, str, bool]]:
     mask = grown(shot.touched)
     works = {"reelwright": repairers.ours_told(shot.found, mask).done}
-    works["reelwright, time alone"] = repairers.ours_told(shot.found, mask, spatial=False).done
+    works["reelwright, time alone"] = repairers.ours_told(shot.found, mask, fill="nothing").done
     telea = repairers.FILLERS["Telea"](shot.found, mask)
     works |= {"Telea": telea}
     if peers:

@@ -30,7 +30,7 @@ def mistakes(folder: Path, text: str) -> list[str]:
 
 
 def test_a_manifest_that_names_no_profile_is_a_restoration(tmp_path: Path) -> None:
-    reel = manifests.read(written(tmp_path, "treatments: [{kind: repair, spatial: true}]\n"))
+    reel = manifests.read(written(tmp_path, "treatments: [{kind: repair, fill: network}]\n"))
     assert type(reel) is Reel
     assert reel.profile is Profile.RESTORATION
 
@@ -42,7 +42,7 @@ def test_fidelity_sets_what_it_forbids_aside(tmp_path: Path) -> None:
     assert isinstance(reel, FidelityReel)
     repair, enhancement = reel.treatments
     assert isinstance(repair, FaithfulRepair)
-    assert repair.spatial is False
+    assert repair.fill == "nothing"
     assert isinstance(enhancement, FaithfulEnhancement)
     assert (enhancement.grain, enhancement.degrain, enhancement.scale) == (0, 0, 2)
 
@@ -54,13 +54,13 @@ treatments:
   - kind: stabilization
     borders: fill
   - kind: repair
-    spatial: true
+    fill: network
   - kind: enhancement
     grain: 1
 """
     assert mistakes(tmp_path, text) == [
         "8: treatments[0].borders: expected crop, found fill (in stabilization)",
-        "10: treatments[1].spatial: expected false, found true (in repair)",
+        "10: treatments[1].fill: expected nothing, found network (in repair)",
         "12: treatments[2].grain: expected 0, found 1 (in enhancement)",
     ]
 

@@ -85,7 +85,7 @@ def mend(clean: Tensor, dirt: dict[int, list[Found]], **settings: str) -> list[M
     film = grainy(clean)
     shelf = Shelf(clip_of(laid_on(film, dirt)), granularity.measured(footage_of(film)), dirt)
     grain = "fresh" if settings.get("grain") == "fresh" else "own"
-    return [mended(shelf, MIDDLE, found, Bench(), spatial=False, grain=grain) for found in dirt[MIDDLE]]
+    return [mended(shelf, MIDDLE, found, Bench(), fill="nothing", grain=grain) for found in dirt[MIDDLE]]
 
 
 def values_of(mend: Mend) -> Floats:
@@ -152,9 +152,9 @@ def test_what_no_frame_knows_is_left_or_filled_in_as_is_allowed() -> None:
     film = grainy(torch.stack([torch.from_numpy(moved(picture(t), -40, -30)) for t in range(9)]))
     found, model = spot(40, 60), granularity.measured(footage_of(grainy(shot())))
     shelf = Shelf(clip_of(laid_on(film, {MIDDLE: [found]})), model, {MIDDLE: [found]})
-    left = mended(shelf, MIDDLE, found, Bench(), spatial=False)
+    left = mended(shelf, MIDDLE, found, Bench(), fill="nothing")
     assert (left.action, left.reason, left.values) == ("left", "nothing fits", None)
-    filled = mended(shelf, MIDDLE, found, Bench(), spatial=True)
+    filled = mended(shelf, MIDDLE, found, Bench(), fill="telea")
     assert filled.action == "interpolated"
     assert (marks_of(filled) == Origin.INTERPOLATED).all()
 
@@ -191,9 +191,9 @@ def test_a_mend_depends_on_three_frames_to_each_side_alone() -> None:
     film, found = grainy(shot()), spot(40, 60)
     model = granularity.measured(footage_of(film))
     dirty = laid_on(film, {MIDDLE: [found]})
-    whole = mended(Shelf(clip_of(dirty), model, {MIDDLE: [found]}), MIDDLE, found, Bench(), spatial=False)
+    whole = mended(Shelf(clip_of(dirty), model, {MIDDLE: [found]}), MIDDLE, found, Bench(), fill="nothing")
     part = Shelf(clip_of(dirty[1:8], first=1), model, {MIDDLE: [found]})
-    again = mended(part, MIDDLE, found, Bench(), spatial=False)
+    again = mended(part, MIDDLE, found, Bench(), fill="nothing")
     assert np.array_equal(values_of(whole), values_of(again))
     assert np.array_equal(marks_of(whole), marks_of(again))
 
@@ -213,7 +213,7 @@ def test_what_is_seen_through_a_stain_keeps_its_own_grain() -> None:
     film = grainy(clean)
     model = granularity.measured(footage_of(film))
     shelf = Shelf(clip_of(veiled(film, found, 0.25)), model, {MIDDLE: [found]})
-    done = mended(shelf, MIDDLE, found, Bench(), spatial=False)
+    done = mended(shelf, MIDDLE, found, Bench(), fill="nothing")
     assert done.action == "corrected"
     seen = marks_of(done) == Origin.TONED
     own = (cut(film, MIDDLE, found) - cut(clean, MIDDLE, found))[seen]
@@ -226,5 +226,5 @@ def test_what_no_light_comes_through_is_replaced() -> None:
     film = grainy(clean)
     model = granularity.measured(footage_of(film))
     shelf = Shelf(clip_of(veiled(film, found, 1.0)), model, {MIDDLE: [found]})
-    done = mended(shelf, MIDDLE, found, Bench(), spatial=False)
+    done = mended(shelf, MIDDLE, found, Bench(), fill="nothing")
     assert (marks_of(done) != Origin.TONED).all()

@@ -233,6 +233,6 @@ def test_a_pole_in_a_picture_that_holds_still_stays() -> None:
 
 def test_without_leave_to_interpolate_nothing_is_interpolated() -> None:
     frames = scratched(film("pan", 10), 90)
-    remedy = examined(frames, Repair(spatial=False))
+    remedy = examined(frames, Repair(fill="nothing"))
     assert not any(b.action == "interpolated" for b in remedy.blemishes)
     assert all(b.reason for b in remedy.blemishes if b.action == "left")
