@@ -56,7 +56,7 @@ def ours_told(found: Frames, masks: Mask, *, fill: Fill = "network") -> Repaired
     for numbers, clip in shot.windows(halo=REACH):
         shelf = Shelf(clip, model, parts)
         mends += [mended(shelf, n, part, bench, fill=fill) for n in numbers for part in parts[n]]
-    return _applied(shot, Mending.of(mends, shot.size, frames=len(shot)))
+    return _applied(shot, Mending.of(mends, shot.size, range(shot.first, shot.stop)))
 
 
 def inpainted(method: int) -> Callable[[Frames, Mask], Frames]:
