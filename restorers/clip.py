@@ -21,6 +21,7 @@ class Origin(IntEnum):
     TONED = 1
     RESAMPLED = 2
     GRAIN = 3
+    CORRECTED = 4
     BORROWED = 64
     INTERPOLATED = 112
     GENERATED = 128

@@ -14,6 +14,7 @@ WORDS = {
     Origin.UNTOUCHED: "the scan's own codes",
     Origin.TONED: "the same pixel, another tone",
     Origin.RESAMPLED: "the same picture, moved",
+    Origin.CORRECTED: "its own pixel, without what lay over it and could be seen through",
     Origin.GRAIN: "its grain taken off, or fresh grain laid on",
     Origin.BORROWED: "taken from another frame",
     Origin.INTERPOLATED: "filled in from around it",
@@ -97,5 +98,11 @@ def described(mark: int) -> str:
 
 def legend() -> dict[int, str]:
     """What each mark means that a pixel may bear."""
-    marks = [*range(int(Origin.GRAIN) + 1), *range(33, 64), *range(65, 96), int(Origin.INTERPOLATED), *range(128, 256)]
+    marks = [
+        *range(int(Origin.CORRECTED) + 1),
+        *range(33, 64),
+        *range(65, 96),
+        int(Origin.INTERPOLATED),
+        *range(128, 256),
+    ]
     return {mark: described(mark) for mark in marks}

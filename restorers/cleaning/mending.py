@@ -101,7 +101,7 @@ def borrowed(
     through = corrected(hole, _own(shelf, number, found), agreed) if transparent and fits.all() else None
     if through is not None:
         own, seen = through
-        values, marks = np.where(seen[:, None], own, values), np.where(seen, Origin.TONED, marks)
+        values, marks = np.where(seen[:, None], own, values), np.where(seen, Origin.CORRECTED, marks)
     return np.asarray(values, np.float32), marks.astype(np.uint8)
 
 

@@ -283,7 +283,7 @@ def _action(marks: NDArray[np.uint8]) -> Action:
     most = int(np.bincount(marks).argmax())
     if most >= Origin.GENERATED:
         return "generated"
-    return "interpolated" if most == Origin.INTERPOLATED else "corrected" if most == Origin.TONED else "borrowed"
+    return "interpolated" if most == Origin.INTERPOLATED else "corrected" if most == Origin.CORRECTED else "borrowed"
 
 
 def _donors(marks: NDArray[np.uint8]) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """Mending a part of a scratch that is seen through: what lies over the picture is taken off.
 
-A pixel keeps its own detail and its own grain, as it is another tone of itself.
+A pixel keeps its own detail and its own grain, and is marked as corrected of itself.
 """
 
 import numpy as np
@@ -17,4 +17,4 @@ def corrected(shelf: Shelf, number: int, part: Part) -> Mend | None:
         return None
     here = shelf.part(number, part.box)[part.mask]
     values = np.asarray((here - part.offset) / part.gain, np.float32)
-    return Mend(number, part, values, np.full(part.area, Origin.TONED, np.uint8))
+    return Mend(number, part, values, np.full(part.area, Origin.CORRECTED, np.uint8))

@@ -11,6 +11,7 @@ WIDTH = 480  # px
 DIM = 0.45
 COLORS = {
     Origin.GRAIN: (196, 168, 96),
+    Origin.CORRECTED: (120, 200, 120),
     Origin.BORROWED: (64, 178, 255),
     Origin.INTERPOLATED: (255, 168, 32),
     Origin.GENERATED: (255, 48, 96),

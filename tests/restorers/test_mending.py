@@ -215,7 +215,7 @@ def test_what_is_seen_through_a_stain_keeps_its_own_grain() -> None:
     shelf = Shelf(clip_of(veiled(film, found, 0.25)), model, {MIDDLE: [found]})
     done = mended(shelf, MIDDLE, found, Bench(), fill="nothing")
     assert done.action == "corrected"
-    seen = marks_of(done) == Origin.TONED
+    seen = marks_of(done) == Origin.CORRECTED
     own = (cut(film, MIDDLE, found) - cut(clean, MIDDLE, found))[seen]
     assert np.corrcoef(own.ravel(), (values_of(done) - cut(clean, MIDDLE, found))[seen].ravel())[0, 1] > 0.85
     assert off(done, clean) < 1.3
@@ -227,4 +227,4 @@ def test_what_no_light_comes_through_is_replaced() -> None:
     model = granularity.measured(footage_of(film))
     shelf = Shelf(clip_of(veiled(film, found, 1.0)), model, {MIDDLE: [found]})
     done = mended(shelf, MIDDLE, found, Bench(), fill="nothing")
-    assert (marks_of(done) != Origin.TONED).all()
+    assert (marks_of(done) != Origin.CORRECTED).all()

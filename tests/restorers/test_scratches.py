@@ -107,7 +107,7 @@ def test_where_nothing_is_left_of_the_picture_most_is_not_made_of_the_scratch() 
     damaged = clean * (1 - over) + 2.4 * over
     _, _, origin = repaired(damaged)
     core = (over > 0.9)[:, 0]
-    assert float((origin[core] == Origin.TONED).float().mean()) < 0.5
+    assert float((origin[core] == Origin.CORRECTED).float().mean()) < 0.5
     assert float((origin[core] > Origin.GRAIN).float().mean()) > 0.3
 
 
