@@ -16,6 +16,7 @@ Chance = np.random.Generator
 Pictures = Sequence[NDArray[np.uint8]]
 
 SHUTTER = 3  # moments a frame is exposed for
+RARE = 0.15  # share of the films with weather: a network that sees much of it holds back everywhere
 FADED = 1.9  # density of what no light comes from
 
 
@@ -24,7 +25,7 @@ def photographed(photographs: Pictures, size: tuple[int, int], length: int, chan
     ground = _picture(photographs, chance)
     camera = _Camera(ground.shape, size, chance)
     things = [_Thing(_picture(photographs, chance), size, chance) for _ in range(chance.integers(0, 5))]
-    weather = _weather(size, length, chance) if chance.random() < 0.45 else None
+    weather = _weather(size, length, chance) if chance.random() < RARE else None
     frames = []
     for t in range(length):
         exposed = np.zeros(size, np.float32)
