@@ -110,10 +110,7 @@ def test_dust_of_real_shapes_is_found() -> None:
     dirty, _ = soiled(sound, 12)
     footage = Footage(ArraySource(dirty, Space.DENSITY), (Span(0, 10),), Space.DENSITY)
     remedy = Repair().examine(footage, Bench())
-    found = np.zeros((10, 288 * 384), bool)
-    for blemish in remedy.blemishes:
-        found[blemish.frame, remedy.places[blemish.start : blemish.start + blemish.area]] = True
-    found = found.reshape(10, 288, 384)
+    found = np.stack([remedy.touched(number) for number in range(10)])
     change = (dirty - sound).abs().mean(1).numpy()
     near = np.stack([cv2.dilate((c > 0.01).astype(np.uint8), np.ones((3, 3), np.uint8)) for c in change]).astype(bool)
     hits = []
