@@ -107,6 +107,8 @@ def blemish_lines(shown: int, finds: Sequence["Find"], found: Sequence["Finds"])
     unmet = [name for one in found for name in one.mending.unmet]
     if unmet:
         yield f"Nothing was found to reject at {'; '.join(unmet)}."
+    for one in found:
+        yield from (f"Shot {one.shot.index}: {irregularity}." for irregularity in one.mending.irregularities)
     yield "To take a mend back, put its id under `reject` of `repair` in the manifest; nothing is examined again."
 
 

@@ -18,6 +18,7 @@ from pydantic import Field
 from restorers.cleaning.blemishes import blemishes, flies
 from restorers.cleaning.detector import detected
 from restorers.cleaning.edits import Edits, Region, Rejected
+from restorers.cleaning.exposures import Step, irregularities, step_to
 from restorers.cleaning.found import Found
 from restorers.cleaning.lines import Line, lines
 from restorers.cleaning.maps import Maps, joined
@@ -99,7 +100,8 @@ class Repair(Editable):
                 hidden = [Mend(number, part) for part in parts if not part.seen_through]
                 mends += self._mended(shelf, hidden, bench)
             del shelf  # or the next window would be opened beside it
-        return Mending.of(mends, footage.size, range(footage.first, footage.stop))
+        frames = range(footage.first, footage.stop)
+        return Mending.of(mends, footage.size, frames, irregularities(seen.steps))
 
     def edited(self, found: Remedy) -> Mending:
         """The layer as a person edited it: what is rejected has its source pixels again, all else is the same bytes.
@@ -132,6 +134,8 @@ class Repair(Editable):
         found = bench.map(partial(self._dust, shelf, bench), numbers)
         told = bench.map(partial(seen.maps.told, shelf, self.max_area), numbers)
         seen.found.update(zip(numbers, map(joined, found, told), strict=True))
+        steps = zip(numbers, bench.map(partial(step_to, shelf), numbers), strict=True)
+        seen.steps.update((number, one) for number, one in steps if one is not None)
         for number in numbers:
             if not seen.exposures or not shelf.repeats(number - 1, number):
                 seen.exposures.append([])
@@ -167,11 +171,12 @@ class Repair(Editable):
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the frames of a shot show, by reel number, and which of them show one exposure."""
+    """What the frames of a shot show, by reel number, which of them show one exposure, and how each follows on."""
 
     maps: Maps
     found: dict[int, list[Found]] = field(default_factory=dict)
     exposures: list[list[int]] = field(default_factory=list)
+    steps: dict[int, Step] = field(default_factory=dict)
     lines: dict[int, list[Line]] = field(default_factory=dict)
 
 

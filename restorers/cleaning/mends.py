@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 
+from restorers.cleaning.exposures import Irregularity
 from restorers.cleaning.found import Found, Kind, Polarity
 from restorers.cleaning.neighbors import Box
 from restorers.clip import Clip, Origin
@@ -100,6 +101,7 @@ class Mending(Remedy):
         values: `(P, 3)`, density.
         marks: uint8 `(P,)`, the `Origin` of each.
         unmet: what was rejected in this shot, by id or region, and was not found there.
+        irregularities: exposures shown twice and exposures missing; nothing is done about them.
     """
 
     size: tuple[int, int]
@@ -111,6 +113,7 @@ class Mending(Remedy):
     values: Packed
     marks: Packed
     unmet: tuple[str, ...] = ()
+    irregularities: tuple[Irregularity, ...] = ()
 
     @field_serializer("blemishes", when_used="json")
     def _table(self, blemishes: tuple[Blemish, ...]) -> dict[str, object]:
@@ -126,7 +129,13 @@ class Mending(Remedy):
         return value
 
     @classmethod
-    def of(cls, mends: Iterable[Mend], size: tuple[int, int], numbers: range) -> Self:
+    def of(
+        cls,
+        mends: Iterable[Mend],
+        size: tuple[int, int],
+        numbers: range,
+        irregularities: tuple[Irregularity, ...] = (),
+    ) -> Self:
         """The layer of the mends of a shot of these frames."""
         blemishes: list[Blemish] = []
         rows: list[tuple[int, ...]] = []
@@ -150,6 +159,7 @@ class Mending(Remedy):
             places=np.concatenate(places),
             values=np.concatenate(values),
             marks=np.concatenate(marks),
+            irregularities=irregularities,
         )
 
     def without(self, why: Callable[[Blemish, Part], Reason], unmet: tuple[str, ...] = ()) -> Self:
@@ -175,6 +185,7 @@ class Mending(Remedy):
             values=self.values[kept],
             marks=self.marks[kept],
             unmet=unmet,
+            irregularities=self.irregularities,
         )
 
     def apply(self, clip: Clip, bench: Bench) -> Clip:
@@ -198,13 +209,15 @@ class Mending(Remedy):
         return mask.reshape(self.size)
 
     def summary(self) -> str:
-        """Blemishes by class and what became of them, and the share of the pixels replaced."""
+        """Blemishes by class and what became of them, the share of the pixels replaced, and what is irregular."""
         kinds = Counter(b.kind for b in self.blemishes if b.action != "left")
         left = sum(b.action == "left" for b in self.blemishes)
         share = len(self.places) / max(self.size[0] * self.size[1] * self.frames, 1)
         mended = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "nothing"
         unmet = f"; nothing was found to reject at {'; '.join(self.unmet)}" if self.unmet else ""
-        return f"mended {mended} in {self.frames} frames ({share:.3%} of the pixels), left {left}{unmet}"
+        return (
+            f"mended {mended} in {self.frames} frames ({share:.3%} of the pixels), left {left}{unmet}{self._timing()}"
+        )
 
     @cached_property
     def pieces(self) -> tuple[tuple[Blemish, tuple[Part, ...]], ...]:
@@ -218,6 +231,12 @@ class Mending(Remedy):
         ]
         stops = np.cumsum([blemish.parts for blemish in self.blemishes]).tolist()
         return tuple((b, tuple(every[stop - b.parts : stop])) for b, stop in zip(self.blemishes, stops, strict=True))
+
+    def _timing(self) -> str:
+        kinds = Counter[str]()
+        for one in self.irregularities:
+            kinds[one.kind] += one.count
+        return "".join(f"; frames {kind}: {count}" for kind, count in sorted(kinds.items()))
 
     @cached_property
     def _cuts(self) -> dict[int, list[slice]]:

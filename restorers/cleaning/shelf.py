@@ -15,7 +15,8 @@ from restorers.geometry.motion import Flow, Picture, consistency, flow, luma_for
 
 FLOOR = 0.008  # density: about one 8-bit step of video at mid gray
 REACH = 3  # frames to each side that are looked at
-REPEATED = 0.6  # sigmas of grain by which two frames of the same exposure differ at most, on average; two of grain, 1.1
+REPEATED = 0.5  # of what two exposures differ by on average: frames of the same one differ by less
+UNIT = 2 / np.pi**0.5  # sigmas of grain by which two exposures of a still scene differ on average
 CALM = 0.8  # pixels: Gaussian blur
 STRANGE = 6.0  # sigmas that no 5 x 5 pixels of it differ by
 
@@ -29,6 +30,7 @@ class Shelf:
         self._grays: dict[int, Floats] = {}
         self._calm: dict[int, Floats] = {}
         self._sigmas: dict[int, Floats] = {}
+        self._apart: dict[tuple[int, int], float] = {}
         self._repeats: dict[tuple[int, int], bool] = {}
         self._pictures: dict[int, Picture] = {}
         self._flows: dict[tuple[int, int], Flow] = {}
@@ -48,6 +50,7 @@ class Shelf:
         ]
         for old, new in singly:
             new.update((n, value) for n, value in old.items() if n in here)
+        later._apart.update((pair, value) for pair, value in self._apart.items() if pair[0] in here)
         later._repeats.update((pair, same) for pair, same in self._repeats.items() if pair[0] in here)
         later._flows.update((key, flow) for key, flow in self._flows.items() if key[0] in here and sum(key) in here)
         later._drifts.update((key, d) for key, d in self._drifts.items() if key[0] in here and sum(key) in here)
@@ -119,16 +122,28 @@ class Shelf:
         return sorted(self._others(number, -1) + self._others(number, 1), key=lambda d: (abs(d), d))
 
     def repeats(self, one: int, two: int) -> bool:
-        """Whether two frames are the same exposure: they differ by less than grain everywhere.
+        """Whether two frames are the same exposure: bit for bit, or they differ by less than grain everywhere.
 
-        A transfer to video shows frames twice to make up its speed; such a frame has its dust on it twice.
+        A transfer to video shows frames twice to make up its speed; such a frame has its dust on it twice. Where there
+        is hardly any grain only what is the same bit for bit is held for such: two exposures may differ by as little.
         """
         key = (min(one, two), max(one, two))
         if key not in self._repeats:
-            apart = np.abs(self.gray(one) - self.gray(two)) / self.sigma(key[0])  # whoever asks first
-            same = float(apart.mean()) < REPEATED and float(cv2.blur(apart, (5, 5)).max()) < STRANGE
+            apart = self.apart(*key)
+            same = apart == 0 or (apart < REPEATED and self.grainy(key[0]) and self._alike_everywhere(*key))
             self._repeats[key] = same
         return self._repeats[key]
+
+    def apart(self, one: int, two: int) -> float:
+        """How far two frames differ on average, over what two exposures of a still scene do by their grain."""
+        key = (min(one, two), max(one, two))
+        if key not in self._apart:
+            self._apart[key] = float(self._difference(*key).mean()) / UNIT
+        return self._apart[key]
+
+    def grainy(self, number: int) -> bool:
+        """Whether most of a frame shows more grain than a scan's own steps."""
+        return bool(np.median(self.sigma(number)) > FLOOR)
 
     def sigma(self, number: int) -> Floats:
         """Sigma of the grain in a frame's gray densities, `(H, W)`."""
@@ -156,6 +171,13 @@ class Shelf:
                 other.append(distance)
                 shown = number + distance
         return other or distances
+
+    def _alike_everywhere(self, one: int, two: int) -> bool:
+        return float(cv2.blur(self._difference(one, two), (5, 5)).max()) < STRANGE
+
+    def _difference(self, one: int, two: int) -> Floats:
+        """What two frames differ by, in sigmas of grain, `(H, W)`."""
+        return np.asarray(np.abs(self.gray(one) - self.gray(two)) / self.sigma(one), np.float32)
 
     def _picture(self, number: int) -> Picture:
         if number not in self._pictures:

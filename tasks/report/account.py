@@ -66,6 +66,12 @@ def account(
         environment=environment(lab),
         mends=_mends(measured, lab),
         weight=_weight(shots, lab),
+        irregularities=tuple(
+            Finding(shot=shot.index, summary=str(one))
+            for shot in shots
+            for found in _mendings(shot, lab)
+            for one in found.irregularities
+        ),
     )
 
 

@@ -193,6 +193,7 @@ class ReportContent:
         bill: what it cost; None where the ledger is not at hand.
         environment: versions and machine.
         weight: what is kept of the mends, against the scan, in words.
+        irregularities: frames that are there twice or missing, by shot, in words.
         elsewhere: where the full list of blemishes lies, for the reader.
     """
 
@@ -208,6 +209,7 @@ class ReportContent:
     tallies: tuple[BlemishTally, ...] = ()
     mends: tuple[Mend, ...] = ()
     weight: str = ""
+    irregularities: tuple[Finding, ...] = ()
     elsewhere: str = field(default="the folder layers")
 
     @property

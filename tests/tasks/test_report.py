@@ -424,6 +424,13 @@ def test_blemishes_are_totaled_and_those_left_listed_with_their_reasons(content:
     assert "layer 1.2 MB, scan 812.0 MB: 0.15 %" in words
 
 
+def test_frames_too_many_or_too_few_are_told_even_where_no_blemish_is(content: ReportContent) -> None:
+    told = (Finding(2, "1 frame is missing before frame 140"),)
+    words = Page(report_page(replace(content, blemishes=(), left=(), tallies=(), irregularities=told))).words
+    assert "Shot 2: 1 frame is missing before frame 140" in words
+    assert "Shot 2: 1 frame" not in Page(report_page(content)).words
+
+
 def test_ids_of_blemishes_are_taken_with_one_click(content: ReportContent) -> None:
     page = Page(report_page(layered(content)))
     ids = [attributes for tag, attributes in page.tags if tag == "code" and attributes.get("class") == "id"]
