@@ -11,12 +11,17 @@ image sequences based on rank ordered differences*, 1997 (both neighbors ranked 
 import cv2
 import numpy as np
 
+from restorers.cleaning.contrast import stand_out
+from restorers.cleaning.evidence import level
 from restorers.cleaning.found import Found, Polarity
-from restorers.cleaning.neighbors import Box, Mask, Neighbor, around, beyond, fetched, fitted, grown
+from restorers.cleaning.neighbors import Box, Mask, Neighbor, Surroundings, around, beyond, fitted, grown
 from restorers.cleaning.shelf import FLOOR
 from restorers.detail.grain import Floats
+from restorers.geometry.motion import Picture
 
+_SIDES = ((1, cv2.CMP_GT), (-1, cv2.CMP_LT))  # of both neighbors: darker, brighter
 SLACK = 0.25  # of what the picture changes by from pixel to pixel: misregistration no flow is free of
+CROWD = 32  # pixels
 HIDDEN = 4  # pixels around a blemish whose flow it may have spoilt
 MARGIN = 16
 SOUND = 0.85  # share of a blemish's surroundings that both neighbors must explain
@@ -42,27 +47,20 @@ def blemishes(
     Returns:
         Nothing at all where the neighbors explain too little of the frame: a flash, a cut that was missed.
     """
-    h, w = gray.shape
-    everywhere = (0, 0, h, w)
-    motions = [side.motion(everywhere) for side in sides]
-    one, two = (
-        fetched(side.gray, motion, everywhere, cv2.INTER_CUBIC) for side, motion in zip(sides, motions, strict=True)
-    )
-    one, two = (_level(gray, other, sigma) for other in (one, two))
-    excess, noise = _excess(gray, one, two, sigma), scatter(one, two, sigma, disagreement=False)
-    found: list[Found] = []
-    for motion in motions:
-        excess[beyond(motion, everywhere, gray.shape)] = 0
-    seeds = np.abs(excess) > sensitivity * noise
-    if float(seeds.mean()) > LOST:
+    one, two = sides
+    ratio = np.zeros_like(gray)
+    levels = level(gray, one, sigma), level(gray, two, sigma)
+    stand_out(gray, one.gray, two.gray, one.flow, two.flow, sigma, *levels, sensitivity / 2, ratio)
+    dark, bright = (np.asarray(cv2.compare(ratio, sign * sensitivity, how)) for sign, how in _SIDES)
+    seeds = cv2.bitwise_or(dark, bright)
+    if cv2.countNonZero(seeds) > LOST * seeds.size:
         return []
-    share = seeds.astype(np.float32)
-    crowd = np.asarray(cv2.boxFilter(share, -1, (65, 65), normalize=False, borderType=cv2.BORDER_CONSTANT), np.float32)
+    found: list[Found] = []
     polarities: tuple[tuple[int, Polarity], ...] = ((1, "dark"), (-1, "bright"))
     for sign, polarity in polarities:
-        wide = sign * excess > sensitivity / 2 * noise
-        for box in _boxes(wide, sign * excess > sensitivity * noise, max_area):
-            if _crowded(seeds, crowd, box):
+        wide = cv2.compare(ratio, 0, cv2.CMP_GT if sign > 0 else cv2.CMP_LT)
+        for box in _boxes(wide, dark if sign > 0 else bright, max_area):
+            if _crowded(seeds, box):
                 continue
             judged = _judged(gray, sides, sigma, box, sign=sign, sensitivity=sensitivity, max_area=max_area)
             if judged is not None:
@@ -93,7 +91,8 @@ def borne_out(gray: Floats, sides: tuple[Neighbor, Neighbor], sigma: Floats, fou
     if hidden.all():
         return False
     here, grain = np.ascontiguousarray(gray[cut]), sigma[cut]
-    tries = [fitted(side, here, crop, hidden) for side in sides]
+    around_it = Surroundings(crop, here, hidden)
+    tries = [fitted(side, around_it) for side in sides]
     one, two = (there for _, there, _ in tries)
     unseen = beyond(tries[0][0], crop, gray.shape) | beyond(tries[1][0], crop, gray.shape)
     ring = grown(mask, 5) & ~grown(mask, 2) & ~unseen
@@ -128,12 +127,6 @@ def _alike(one: Found, two: Found) -> bool:
     )
 
 
-def _level(gray: Floats, other: Floats, sigma: Floats) -> Floats:
-    """The neighbor without the flicker that is left: the wide mean of the differences, none counted beyond 3 sigmas."""
-    difference = np.clip(gray - other, -3 * sigma, 3 * sigma)
-    return np.asarray(other + cv2.blur(difference, (65, 65), borderType=cv2.BORDER_REFLECT), np.float32)
-
-
 def _excess(gray: Floats, one: Floats, two: Floats, sigma: Floats) -> Floats:
     """How far the frame lies above both neighbors (positive: darker film) or below both, in density; else zero."""
     above, below = gray - np.maximum(one, two), np.minimum(one, two) - gray
@@ -141,22 +134,25 @@ def _excess(gray: Floats, one: Floats, two: Floats, sigma: Floats) -> Floats:
     return np.asarray(excess + np.sign(excess) * 0.5 * sigma, np.float32)
 
 
-def _boxes(wide: Mask, seeds: Mask, max_area: int) -> list[Box]:
+def _boxes(wide: Picture, seeds: Picture, max_area: int) -> list[Box]:
     """Boxes of the parts of `wide` that hold a seed."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(wide.astype(np.uint8), connectivity=8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(wide, connectivity=8)
     seeded = np.zeros(count, bool)
-    seeded[labels[seeds & wide]] = True
-    seeded[0] = False
+    places = cv2.findNonZero(seeds)
+    if places is not None:
+        x, y = places.reshape(-1, 2).T
+        seeded[labels[y, x]] = True
     kept = [stats[i] for i in np.flatnonzero(seeded) if stats[i][cv2.CC_STAT_AREA] <= 2 * max_area]
     return [(int(y), int(x), int(y + h), int(x + w)) for x, y, w, h, _ in kept]
 
 
-def _crowded(seeds: Mask, crowd: Floats, box: Box) -> bool:
+def _crowded(seeds: Picture, box: Box) -> bool:
     """Whether so much else stands out around a box that the neighbors do not show what is there."""
     top, left, bottom, right = box
-    around_it = float(crowd[(top + bottom) // 2, (left + right) // 2])
-    own = float(seeds[top:bottom, left:right].sum())
-    return around_it - own > CROWDED * 65**2
+    y, x = (top + bottom) // 2, (left + right) // 2
+    around_it = cv2.countNonZero(seeds[max(y - CROWD, 0) : y + CROWD + 1, max(x - CROWD, 0) : x + CROWD + 1])
+    own = cv2.countNonZero(seeds[top:bottom, left:right])
+    return around_it - own > CROWDED * (2 * CROWD + 1) ** 2
 
 
 def _judged(
@@ -177,17 +173,24 @@ def _judged(
     hidden = grown(suspect, HIDDEN)
     if hidden.all():
         return None
-    here, grain = np.ascontiguousarray(gray[cut]), sigma[cut]
-    tries = [fitted(side, here, crop, hidden) for side in sides]
+    here, grain, tries = np.ascontiguousarray(gray[cut]), sigma[cut], []
+    around_it = Surroundings(crop, here, hidden)
+    for side in sides:
+        tries.append(fitted(side, around_it))
+        if not (sign * (here - tries[-1][1]) > (sensitivity - 0.5) * grain)[suspect].any():
+            return None
     one, two = (there for _, there, _ in tries)
     unseen = beyond(tries[0][0], crop, gray.shape) | beyond(tries[1][0], crop, gray.shape)
     noise = scatter(one, two, grain, disagreement=True)
     excess = sign * _excess(here, one, two, grain) * ~unseen
-    count, labels = cv2.connectedComponents((excess > sensitivity / 2 * noise).astype(np.uint8), connectivity=8)
     seeds = (excess > sensitivity * noise) & suspect
-    members = [i for i in range(1, count) if (seeds & (labels == i)).any()]
-    mask = np.isin(labels, members)
-    if not members or mask.sum() > max_area:
+    if not seeds.any():
+        return None
+    count, labels = cv2.connectedComponents((excess > sensitivity / 2 * noise).view(np.uint8), connectivity=8)
+    members = np.zeros(count, bool)
+    members[labels[seeds]] = True
+    mask = members[labels]
+    if mask.sum() > max_area:
         return None
     ring = grown(mask, 5) & ~grown(mask, 2) & ~unseen
     plain = scatter(one, two, grain, disagreement=False)

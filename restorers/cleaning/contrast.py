@@ -15,6 +15,7 @@ Counts = NDArray[np.int64]
 TILE = 64  # pixels
 APART, EXCESS, MISS, HIGH, SLOPE, BEYOND, UNEVEN = 0, 2, 3, 5, 6, 7, 9  # where they are among the planes
 WIDEST = 8.0  # sigmas beyond which more says nothing more
+UNSURE = 1.5  # sigmas by which interpolating less well may be off
 NOTICED = 2.0  # sigmas below which a difference is not looked at
 SLACK = 0.25  # of what the picture changes by from pixel to pixel: misregistration no flow is free of
 STEP = 4  # pixels between those that the level of a neighbor is taken from
@@ -73,6 +74,76 @@ def compare(
             slope = np.float32(SLACK) * max(slope - np.float32(3) * sigma[y, x], zero)
             nearest = min(abs(first), abs(second)) / np.sqrt(sigma[y, x] * sigma[y, x] + slope * slope)
             out[y, x] = nearest if first > zero else -nearest
+
+
+@compiled
+def stand_out(
+    gray: Floats,
+    one: Floats,
+    two: Floats,
+    flow_one: Floats,
+    flow_two: Floats,
+    sigma: Floats,
+    level_one: Floats,
+    level_two: Floats,
+    least: float,
+    out: Floats,
+) -> None:
+    """By how many times what a sound pixel may differ by a frame stands out from both its neighbors, if `least` times.
+
+    Bicubic, where bilinear interpolation does not rule it out; `out` holds zeros.
+    """
+    height, width = gray.shape
+    places, left, right = np.empty((2, width), np.float32), np.empty(width, np.int64), np.empty(width, np.float32)
+    others = np.empty((2, width), np.float32)
+    _columns(width, flow_one.shape[1], left, right)
+    half, zero, rows, columns = np.float32(0.5), np.float32(0), np.float32(height - 0.5), np.float32(width - 0.5)
+    noticed, least = np.float32(max(least - UNSURE, 0.5)), np.float32(least)
+    for y in range(height):
+        _places(flow_one, y, height, left, right, 1, places)
+        _places(flow_two, y, height, left, right, 1, others)
+        for x in range(width):
+            grain = sigma[y, x]
+            here = gray[y, x] - level_one[y // STEP, x // STEP]
+            first = here - _shown(one, places[0, x], places[1, x])
+            if abs(first) < noticed * grain:
+                continue
+            v, u = others[0, x], others[1, x]
+            too = gray[y, x] - level_two[y // STEP, x // STEP]
+            second = too - _shown(two, v, u)
+            if first * second <= zero or abs(second) < noticed * grain:
+                continue
+            if not (-half <= min(v, places[0, x]) and max(v, places[0, x]) <= rows):
+                continue
+            if not (-half <= min(u, places[1, x]) and max(u, places[1, x]) <= columns):
+                continue
+            first, second = here - _cubic(one, places[0, x], places[1, x]), too - _cubic(two, v, u)
+            if first * second <= zero:
+                continue
+            nearest = min(abs(first), abs(second)) + half * grain
+            if nearest <= least * grain:
+                continue
+            slope = _mean_slope(one, two, places[0, x], places[1, x], v, u)
+            slope = np.float32(SLACK) * max(slope - np.float32(2) * grain, zero)
+            nearest /= np.sqrt(grain * grain + slope * slope)
+            if nearest > least:
+                out[y, x] = nearest if first > zero else -nearest
+
+
+@compiled
+def carried(flow: Floats, size: tuple[int, int], top: int, left: int, out: Floats) -> None:
+    """The flow of a smaller picture in a box `(h, w, 2)` of a frame, in pixels of the frame."""
+    low, share = np.empty(out.shape[1], np.int64), np.empty(out.shape[1], np.float32)
+    for j in range(out.shape[1]):
+        u = min(max((left + j + 0.5) * flow.shape[1] / size[1] - 0.5, 0.0), flow.shape[1] - 1.0)
+        low[j] = min(int(u), flow.shape[1] - 2)
+        share[j] = u - low[j]
+    up, along = np.float32(size[0] / flow.shape[0]), np.float32(size[1] / flow.shape[1])
+    for i in range(out.shape[0]):
+        row, rest = _row(top + i, size[0], flow.shape[0])
+        for j in range(out.shape[1]):
+            out[i, j, 0] = along * _between(flow, row, rest, low[j], share[j], 0)
+            out[i, j, 1] = up * _between(flow, row, rest, low[j], share[j], 1)
 
 
 @compiled
@@ -313,3 +384,47 @@ def _slope(image: Floats, y: np.float32, x: np.float32) -> np.float32:
         for j in range(column - 1, column + 2):
             least, most = min(least, image[i, j]), max(most, image[i, j])
     return np.float32(most - least)
+
+
+@compiled
+def _mean_slope(one: Floats, two: Floats, y: np.float32, x: np.float32, v: np.float32, u: np.float32) -> np.float32:
+    """How far apart the 3 x 3 pixels around a place in the mean of two images are."""
+    least, most = np.float32(np.inf), np.float32(-np.inf)
+    for i in range(-1, 2):
+        for j in range(-1, 2):
+            down, across = np.float32(i), np.float32(j)
+            mean = np.float32(0.5) * (_shown(one, y + down, x + across) + _shown(two, v + down, u + across))
+            least, most = min(least, mean), max(most, mean)
+    return np.float32(most - least)
+
+
+@compiled
+def _cubic(image: Floats, y: np.float32, x: np.float32) -> np.float32:
+    """What an image shows at a place, bicubic, edges repeated."""
+    top, left = int(np.floor(y)), int(np.floor(x))
+    b0, b1, b2, b3 = _bends(y - np.float32(top))
+    a0, a1, a2, a3 = _bends(x - np.float32(left))
+    bottom, right = image.shape[0] - 1, image.shape[1] - 1
+    total = np.float32(0)
+    for i in range(4):
+        row = min(max(top + i - 1, 0), bottom)
+        if 1 <= left < right - 1:
+            line = a0 * image[row, left - 1] + a1 * image[row, left]
+            line += a2 * image[row, left + 1] + a3 * image[row, left + 2]
+        else:
+            line = a0 * image[row, min(max(left - 1, 0), right)] + a1 * image[row, min(max(left, 0), right)]
+            line += a2 * image[row, min(max(left + 1, 0), right)] + a3 * image[row, min(max(left + 2, 0), right)]
+        total += (b0 if i == 0 else b1 if i == 1 else b2 if i == 2 else b3) * line
+    return np.float32(total)
+
+
+@compiled
+def _bends(share: np.float32) -> tuple[np.float32, np.float32, np.float32, np.float32]:
+    """Weights of the four pixels around a place (Keys, 1981, with a slope of -3/4 as OpenCV's)."""
+    a, one = np.float32(-0.75), np.float32(1)
+    t = share + one
+    first = ((a * t - np.float32(5) * a) * t + np.float32(8) * a) * t - np.float32(4) * a
+    second = ((a + np.float32(2)) * share - (a + np.float32(3))) * share * share + one
+    s = one - share
+    third = ((a + np.float32(2)) * s - (a + np.float32(3))) * s * s + one
+    return first, second, third, one - first - second - third

@@ -48,7 +48,7 @@ def suspects(gray: Floats, sides: tuple[Neighbor, Neighbor], sigma: Floats) -> S
         sigma: of the grain in `gray`, `(H, W)`.
     """
     one, two = sides
-    levels = (_level(gray, one, sigma), _level(gray, two, sigma))
+    levels = (level(gray, one, sigma), level(gray, two, sigma))
     excess = np.zeros_like(gray)
     compare(gray, one.gray, two.gray, one.flow, two.flow, sigma, levels[0], levels[1], excess)
     patch = np.abs(cv2.blur(excess, (3, 3), borderType=cv2.BORDER_CONSTANT))
@@ -78,13 +78,13 @@ def planes(
         columns = np.clip(np.arange(TILE) + column * CELL - MARGIN, 0, gray.shape[1] - 1)
         tile = out[index]
         frame_planes(gray, sigma, seen.excess, rows, columns, tile, scratch)
-        for which, (side, level) in enumerate(((one, seen.levels[0]), (two, seen.levels[1]))):
+        for which, (side, raised) in enumerate(((one, seen.levels[0]), (two, seen.levels[1]))):
             brought(side.gray, side.flow, side.astray, gray.shape, rows, columns, tile[MISS + which], scratch)
-            side_planes(gray, sigma, level, rows, columns, which, tile, scratch)
+            side_planes(gray, sigma, raised, rows, columns, which, tile, scratch)
     return out
 
 
-def _level(gray: Floats, side: Neighbor, sigma: Floats) -> Floats:
+def level(gray: Floats, side: Neighbor, sigma: Floats) -> Floats:
     """The flicker that is left in a neighbor: the wide mean of the differences, none counted beyond 3 sigmas."""
     apart = np.empty((-(-gray.shape[0] // STEP), -(-gray.shape[1] // STEP)), np.float32)
     sample(gray, side.gray, side.flow, sigma, apart)

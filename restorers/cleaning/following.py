@@ -19,6 +19,7 @@ DOUBTFUL = 2.0  # variances that a pixel counts for whose counterpart is under d
 AGREEING = 2.0  # sigmas of chance
 COLORED = 1.5  # times as much grain in one color as in the mean of all, about
 SLIGHT = 0.1  # share of a pixel that does not count
+PREFERRED = 0.85  # a later, less simple motion must miss by this much less
 FINE = 1024  # fractions of a pixel that Lanczos' windows are kept for
 
 
@@ -148,6 +149,60 @@ def lent(
             _resample(planes, x, y, windows, values[i])
             values[i] += level
     return values, shown, unlike
+
+
+@compiled
+def fitting(
+    other: Floats, places: NDArray[np.int64], shown: Floats, shifts: NDArray[np.int64], motion: Floats, windows: Floats
+) -> tuple[int, float, float]:
+    """Which of some whole shifts, or else which motion, fits some pixels best; an earlier one unless it is much worse.
+
+    Args:
+        other: gray densities of the other frame, `(H, W)`.
+        places: row and column of the pixels in the frame, `(2, R)`.
+        shown: what the frame shows there, `(R,)`.
+        shifts: x and y of each, `(S, 2)`.
+        motion: x and y of each pixel, `(R, 2)`; tried last.
+        windows: `LANCZOS`.
+
+    Returns:
+        Its number, `S` for the motion; the level of the frame above the other one; and how far they are apart.
+    """
+    height, width = other.shape
+    count = len(shown)
+    apart = np.empty(count, np.float32)
+    which, level, least = -1, 0.0, np.inf
+    for s in range(len(shifts) + 1):
+        for i in range(count):
+            y, x = places[0, i], places[1, i]
+            if s < len(shifts):
+                y, x = min(max(y + shifts[s, 1], 0), height - 1), min(max(x + shifts[s, 0], 0), width - 1)
+                apart[i] = shown[i] - other[y, x]
+            else:
+                apart[i] = shown[i] - _lanczos(other, x + motion[i, 0], y + motion[i, 1], windows)
+        middle = np.median(apart)
+        miss = 0.0
+        for i in range(count):
+            miss += abs(apart[i] - middle)
+        miss /= count
+        if which < 0 or miss < PREFERRED * least:
+            which, level, least = s, middle, miss
+    return which, level, least
+
+
+@compiled
+def _lanczos(image: Floats, x: float, y: float, windows: Floats) -> np.float32:
+    """What an image shows at a place, by Lanczos' window, edges repeated."""
+    height, width = image.shape
+    left, top = int(np.floor(x)), int(np.floor(y))
+    across, down = windows[int(np.rint((x - left) * FINE))], windows[int(np.rint((y - top) * FINE))]
+    value = np.float32(0)
+    for b in range(8):
+        row, line = min(max(top + b - 3, 0), height - 1), np.float32(0)
+        for a in range(8):
+            line += across[a] * image[row, min(max(left + a - 3, 0), width - 1)]
+        value += down[b] * line
+    return value
 
 
 @compiled

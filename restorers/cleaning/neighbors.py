@@ -1,43 +1,43 @@
 """A frame's neighbors, brought to it: along the flow, or along a plain shift where something spoils the flow."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from restorers.cleaning.contrast import carried
+from restorers.cleaning.following import LANCZOS, fitting
 from restorers.detail.grain import Floats
-from restorers.geometry.motion import Flow, Weights
+from restorers.geometry.motion import Flow, Weights, consistency
 
 Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
-
-ASTRAY = 1.5  # pixels of the flow's picture
-PREFERRED = 0.85  # a later, less simple motion must miss by this much less
 
 
 @dataclass(frozen=True)
 class Neighbor:
     """A frame beside the one examined: its gray densities `(H, W)`, the flow to it and how well that leads back.
 
-    `flow` `(h, w, 2)` and `astray` `(h, w)` are as `motion.flow` and `motion.consistency` found them, in their pixels.
+    `flow` and `back` `(h, w, 2)`, there and from there, are as `motion.flow` found them, in its pixels.
     """
 
     gray: Floats
     flow: Flow
-    astray: Weights
+    back: Flow
 
-    def lost(self, box: Box) -> Mask:
-        """Where inside a box flow there and back misses by more than 1.5 pixels of the picture it was made on."""
-        grid = self._grid(box)
-        return np.asarray(cv2.remap(self.astray, *grid, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE) > ASTRAY)
+    @cached_property
+    def astray(self) -> Weights:
+        """How far the flow there and back misses, `(h, w)`, in its pixels."""
+        return consistency(self.flow, self.back)
 
     def motion(self, box: Box) -> Floats:
         """The flow inside a box, `(h, w, 2)`, in pixels of the frame."""
-        there = cv2.remap(self.flow, *self._grid(box), cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
-        down, across = self._shrunk
-        return np.asarray(there / np.array([across, down], np.float32), np.float32)
+        top, left, bottom, right = box
+        out = np.empty((bottom - top, right - left, 2), np.float32)
+        carried(self.flow, self.gray.shape, top, left, out)
+        return out
 
     @cached_property
     def drift(self) -> tuple[float, float]:
@@ -49,45 +49,54 @@ class Neighbor:
     def _shrunk(self) -> tuple[float, float]:
         return self.flow.shape[0] / self.gray.shape[0], self.flow.shape[1] / self.gray.shape[1]
 
-    def _grid(self, box: Box) -> tuple[Floats, Floats]:
-        top, left, bottom, right = box
-        down, across = self._shrunk
-        x = ((np.arange(left, right) + 0.5) * across - 0.5).astype(np.float32)
-        y = ((np.arange(top, bottom) + 0.5) * down - 0.5).astype(np.float32)
-        grid = np.meshgrid(x, y)
-        return grid[0], grid[1]
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """A box of a frame in which something is hidden, and what is around that.
+
+    Attributes:
+        box: top, left, bottom, right.
+        here: gray densities of the frame in it, `(h, w)`.
+        hidden: what cannot be told, `(h, w)`.
+    """
+
+    box: Box
+    here: Floats
+    hidden: Mask
+
+    @cached_property
+    def rim(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows and columns in the box of the pixels within six of what is hidden."""
+        y, x = np.nonzero(grown(self.hidden, 6) & ~self.hidden)
+        return y, x
 
 
-def fitted(side: Neighbor, here: Floats, box: Box, hidden: Mask) -> tuple[Floats, Floats, float]:
+def fitted(side: Neighbor, seen: Surroundings) -> tuple[Floats, Floats, float]:
     """The motion to a neighbor that fits the surroundings of something hidden best.
 
     A blemish spoils the flow around it. So the flow is filled in from further out, and tried against plain shifts: of
     the frame, of the surroundings and of nothing at all; whole pixels, which leave grain as it is, are preferred.
 
-    Args:
-        side: the neighbor.
-        here: gray densities of the frame in a box, `(h, w)`.
-        box: the box.
-        hidden: what cannot be told, `(h, w)`.
-
     Returns:
         The motion `(h, w, 2)`; the neighbor's gray densities along it, at the level of the surroundings, `(h, w)`; and
         by how much these differ from the frame in the surroundings, mean absolute density.
     """
-    motion = side.motion(box)
-    rim = np.median(motion[~hidden], 0)
-    shifts = {(0, 0), (round(side.drift[0]), round(side.drift[1])), (round(float(rim[0])), round(float(rim[1])))}
-    tries = [np.broadcast_to(np.array(shift, np.float32), motion.shape) for shift in sorted(shifts)]
-    surroundings = grown(hidden, 6) & ~hidden
-    best: tuple[Floats, Floats, float] | None = None
-    for attempt in [*tries, _filled(motion, hidden)]:
-        there = fetched(side.gray, attempt, box, cv2.INTER_LANCZOS4)
-        there = np.asarray(there + np.median((here - there)[surroundings]), np.float32)
-        miss = float(np.abs(here - there)[surroundings].mean())
-        if best is None or miss < PREFERRED * best[2]:
-            best = (np.asarray(attempt), there, miss)
-    assert best is not None
-    return best
+    top, left, bottom, right = seen.box
+    motion, (y, x) = side.motion(seen.box), seen.rim
+    around_it = np.median(motion[~seen.hidden], 0)
+    pairs = {(0, 0), *((round(float(u)), round(float(v))) for u, v in (side.drift, around_it))}
+    shifts = np.array(sorted(pairs), np.int64)
+    places = np.stack((y + top, x + left))
+    which, level, miss = fitting(side.gray, places, seen.here[y, x], shifts, motion[y, x], LANCZOS)
+    if which == len(shifts):
+        motion = _filled(motion, seen.hidden)
+        there = fetched(side.gray, motion, seen.box, cv2.INTER_LANCZOS4)
+    else:
+        motion = np.broadcast_to(shifts[which].astype(np.float32), motion.shape)
+        rows = np.clip(np.arange(top, bottom) + shifts[which, 1], 0, side.gray.shape[0] - 1)
+        columns = np.clip(np.arange(left, right) + shifts[which, 0], 0, side.gray.shape[1] - 1)
+        there = side.gray[rows[:, None], columns]
+    return motion, there + np.float32(level), miss
 
 
 def beyond(motion: Floats, box: Box, size: tuple[int, ...]) -> Mask:
@@ -110,8 +119,12 @@ def fetched(image: Floats, flow: Floats, box: Box, interpolation: int) -> Floats
 def grown(mask: Mask, pixels: int) -> Mask:
     """A mask with a rim of so many pixels more."""
     size = 2 * pixels + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel).astype(bool))
+    return np.asarray(cv2.dilate(mask.view(np.uint8), _disc(size)).view(bool))
+
+
+@lru_cache(maxsize=64)
+def _disc(size: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
 
 
 def around(box: Box, margin: int, size: tuple[int, int]) -> Box:
@@ -124,5 +137,5 @@ def _filled(flow: Floats, mask: Mask) -> Floats:
     known = (~mask).astype(np.float32)
     reach = max(float(np.sqrt(mask.sum())) / 2, 2.0)
     weight = cv2.GaussianBlur(known, (0, 0), reach)
-    filled = np.stack([cv2.GaussianBlur(flow[..., i] * known, (0, 0), reach) for i in range(2)], -1)
+    filled = cv2.GaussianBlur(flow * known[..., None], (0, 0), reach)
     return np.asarray(np.where(mask[..., None], filled / np.maximum(weight, 1e-6)[..., None], flow), np.float32)

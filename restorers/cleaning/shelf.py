@@ -6,12 +6,14 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from restorers.cleaning.found import Found
 from restorers.cleaning.neighbors import Box, Neighbor
 from restorers.clip import Clip, Origin
+from restorers.compiled import compiled
 from restorers.detail.grain import Floats, GrainModel
-from restorers.geometry.motion import Flow, Picture, consistency, flow, luma_for_flow
+from restorers.geometry.motion import Flow, Picture, flow, luma_for_flow
 
 FLOOR = 0.008  # density: about one 8-bit step of video at mid gray
 REACH = 3  # frames to each side that are looked at
@@ -89,9 +91,8 @@ class Shelf:
         """The frame so many frames later (earlier, if negative), as seen from a frame."""
         key = (number, distance)
         if key not in self._neighbors:
-            there = self.flow(number, distance)
-            astray = consistency(there, self.flow(number + distance, -distance))
-            self._neighbors[key] = Neighbor(self.gray(number + distance), there, astray)
+            there, back = self.flow(number, distance), self.flow(number + distance, -distance)
+            self._neighbors[key] = Neighbor(self.gray(number + distance), there, back)
         return self._neighbors[key]
 
     def flow(self, number: int, distance: int) -> Flow:
@@ -189,4 +190,17 @@ def gray_sigma(model: GrainModel, gray: Floats) -> Floats:
     """Standard deviation of grain in the mean of the channels, at each pixel, never below the scan's own steps."""
     curve = np.sqrt(np.einsum("ik,jk,ij->k", model.sigma, model.sigma, model.correlation) / 9)
     calm = cv2.blur(gray, (5, 5))
-    return np.asarray(np.maximum(np.interp(calm, model.levels, curve), FLOOR), np.float32)
+    return _read(calm, np.array(model.levels), curve, FLOOR)
+
+
+@compiled
+def _read(places: Floats, levels: NDArray[np.float64], curve: NDArray[np.float64], least: float) -> Floats:
+    """What a curve over evenly spaced levels is at some places `(h, w)`, no less than the least."""
+    out, last = np.empty(places.shape, np.float32), len(levels) - 1
+    step, rises = levels[1] - levels[0], np.diff(curve) / np.diff(levels)
+    for i in range(places.shape[0]):
+        for j in range(places.shape[1]):
+            place = min(max(float(places[i, j]), levels[0]), levels[last])
+            k = min(int((place - levels[0]) / step), last - 1)
+            out[i, j] = max(rises[k] * (place - levels[k]) + curve[k], least)
+    return out

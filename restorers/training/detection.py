@@ -24,7 +24,7 @@ from restorers.cleaning.shelf import FLOOR
 from restorers.damage.graining import FOG, clumped
 from restorers.damage.soiling import Soiling, hair, speck
 from restorers.detail.grain import Floats
-from restorers.geometry.motion import consistency, flow, luma_for_flow
+from restorers.geometry.motion import flow, luma_for_flow
 from restorers.networks.detector import Detector
 from restorers.training.calibration import Judged, calibrated, calibration_error
 from restorers.training.loop import Batch, Lesson
@@ -77,8 +77,7 @@ class Film:
 
     def _neighbor(self, number: int, other: int) -> Neighbor:
         here, there = (luma_for_flow(torch.from_numpy(self.frames[n]).expand(3, -1, -1)) for n in (number, other))
-        forward = flow(here, there)
-        return Neighbor(self.frames[other], forward, consistency(forward, flow(there, here)))
+        return Neighbor(self.frames[other], flow(here, there), flow(there, here))
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def test_evidence_is_what_it_says() -> None:
     sigma = np.full_like(still, 0.02)
     one = Film(still, sigma, np.zeros_like(still))
     flat = tuple(
-        replace(side, flow=np.zeros_like(side.flow), astray=np.zeros_like(side.astray)) for side in one.neighbors(1)
+        replace(side, flow=np.zeros_like(side.flow), back=np.zeros_like(side.back)) for side in one.neighbors(1)
     )
     seen = suspects(still[1], (flat[0], flat[1]), sigma[1])
     assert [1, 2] in seen.cells.tolist()
