@@ -11,7 +11,7 @@ image sequences based on rank ordered differences*, 1997 (both neighbors ranked 
 import cv2
 import numpy as np
 
-from restorers.cleaning.contrast import stand_out
+from restorers.cleaning.contrast import stand_out, surely
 from restorers.cleaning.evidence import level
 from restorers.cleaning.found import Found, Polarity
 from restorers.cleaning.neighbors import Box, Mask, Neighbor, Surroundings, around, beyond, fitted, grown
@@ -19,7 +19,6 @@ from restorers.cleaning.shelf import FLOOR
 from restorers.detail.grain import Floats
 from restorers.geometry.motion import Picture
 
-_SIDES = ((1, cv2.CMP_GT), (-1, cv2.CMP_LT))  # of both neighbors: darker, brighter
 SLACK = 0.25  # of what the picture changes by from pixel to pixel: misregistration no flow is free of
 CROWD = 32  # pixels
 HIDDEN = 4  # pixels around a blemish whose flow it may have spoilt
@@ -51,14 +50,14 @@ def blemishes(
     ratio = np.zeros_like(gray)
     levels = level(gray, one, sigma), level(gray, two, sigma)
     stand_out(gray, one.gray, two.gray, one.flow, two.flow, sigma, *levels, sensitivity / 2, ratio)
-    dark, bright = (np.asarray(cv2.compare(ratio, sign * sensitivity, how)) for sign, how in _SIDES)
-    seeds = cv2.bitwise_or(dark, bright)
+    dark, bright = _beyond(ratio, sensitivity), _beyond(-ratio, sensitivity)
+    seeds = dark | bright
     if cv2.countNonZero(seeds) > LOST * seeds.size:
         return []
     found: list[Found] = []
     polarities: tuple[tuple[int, Polarity], ...] = ((1, "dark"), (-1, "bright"))
     for sign, polarity in polarities:
-        wide = cv2.compare(ratio, 0, cv2.CMP_GT if sign > 0 else cv2.CMP_LT)
+        wide = _beyond(sign * ratio, 0)
         for box in _boxes(wide, dark if sign > 0 else bright, max_area):
             if _crowded(seeds, box):
                 continue
@@ -93,7 +92,7 @@ def borne_out(gray: Floats, sides: tuple[Neighbor, Neighbor], sigma: Floats, fou
     here, grain = np.ascontiguousarray(gray[cut]), sigma[cut]
     around_it = Surroundings(crop, here, hidden)
     tries = [fitted(side, around_it) for side in sides]
-    one, two = (there for _, there, _ in tries)
+    one, two = (there for _, there in tries)
     unseen = beyond(tries[0][0], crop, gray.shape) | beyond(tries[1][0], crop, gray.shape)
     ring = grown(mask, 5) & ~grown(mask, 2) & ~unseen
     apart = np.abs(here - one), np.abs(here - two)
@@ -134,6 +133,10 @@ def _excess(gray: Floats, one: Floats, two: Floats, sigma: Floats) -> Floats:
     return np.asarray(excess + np.sign(excess) * 0.5 * sigma, np.float32)
 
 
+def _beyond(ratio: Floats, least: float) -> Picture:
+    return np.asarray(ratio > least).view(np.uint8)
+
+
 def _boxes(wide: Picture, seeds: Picture, max_area: int) -> list[Box]:
     """Boxes of the parts of `wide` that hold a seed."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(wide, connectivity=8)
@@ -168,8 +171,10 @@ def _judged(
     """A suspect looked at closely, with the flow under it taken from around it: its mask, box, contrast, proof."""
     top, left, bottom, right = crop = around(box, MARGIN, (gray.shape[0], gray.shape[1]))
     cut = np.s_[top:bottom, left:right]
+    own = (box[0] - top, box[1] - left, box[2] - top, box[3] - left)
+    inner = np.s_[own[0] : own[2], own[1] : own[3]]
     suspect = np.zeros((bottom - top, right - left), bool)
-    suspect[box[0] - top : box[2] - top, box[1] - left : box[3] - left] = True
+    suspect[inner] = True
     hidden = grown(suspect, HIDDEN)
     if hidden.all():
         return None
@@ -177,9 +182,11 @@ def _judged(
     around_it = Surroundings(crop, here, hidden)
     for side in sides:
         tries.append(fitted(side, around_it))
-        if not (sign * (here - tries[-1][1]) > (sensitivity - 0.5) * grain)[suspect].any():
+        if not (sign * (here - tries[-1][1]) > (sensitivity - 0.5) * grain)[inner].any():
             return None
-    one, two = (there for _, there, _ in tries)
+    one, two = (there for _, there in tries)
+    if not surely(here, one, two, grain, own, sign, sensitivity):
+        return None
     unseen = beyond(tries[0][0], crop, gray.shape) | beyond(tries[1][0], crop, gray.shape)
     noise = scatter(one, two, grain, disagreement=True)
     excess = sign * _excess(here, one, two, grain) * ~unseen

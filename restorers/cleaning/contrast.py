@@ -98,7 +98,7 @@ def stand_out(
     others = np.empty((2, width), np.float32)
     _columns(width, flow_one.shape[1], left, right)
     half, zero, rows, columns = np.float32(0.5), np.float32(0), np.float32(height - 0.5), np.float32(width - 0.5)
-    noticed, least = np.float32(max(least - UNSURE, 0.5)), np.float32(least)
+    noticed, enough = np.float32(max(least - UNSURE, 0.5)), np.float32(least)
     for y in range(height):
         _places(flow_one, y, height, left, right, 1, places)
         _places(flow_two, y, height, left, right, 1, others)
@@ -121,13 +121,44 @@ def stand_out(
             if first * second <= zero:
                 continue
             nearest = min(abs(first), abs(second)) + half * grain
-            if nearest <= least * grain:
+            if nearest <= enough * grain:
                 continue
             slope = _mean_slope(one, two, places[0, x], places[1, x], v, u)
             slope = np.float32(SLACK) * max(slope - np.float32(2) * grain, zero)
             nearest /= np.sqrt(grain * grain + slope * slope)
-            if nearest > least:
+            if nearest > enough:
                 out[y, x] = nearest if first > zero else -nearest
+
+
+@compiled
+def surely(
+    here: Floats, one: Floats, two: Floats, sigma: Floats, box: tuple[int, int, int, int], sign: int, least: float
+) -> bool:
+    """Whether anything in a box of a crop stands out from both neighbors by `least` times what a sound pixel may.
+
+    They were brought to it; that is grain, slight misregistration, and what the neighbors disagree by.
+    """
+    height, width = here.shape
+    for i in range(box[0], box[2]):
+        for j in range(box[1], box[3]):
+            grain = float(sigma[i, j])
+            above = sign * (here[i, j] - one[i, j]), sign * (here[i, j] - two[i, j])
+            excess = min(above[0], above[1]) + 0.5 * grain
+            if excess <= least * grain:
+                continue
+            low, high, apart, count = np.inf, -np.inf, 0.0, 0
+            for y in range(max(i - 3, 0), min(i + 4, height)):
+                for x in range(max(j - 3, 0), min(j + 4, width)):
+                    apart += abs(one[y, x] - two[y, x])
+                    count += 1
+                    if abs(y - i) < 2 and abs(x - j) < 2:
+                        mean = 0.5 * (one[y, x] + two[y, x])
+                        low, high = min(low, mean), max(high, mean)
+            slope, apart = SLACK * max(high - low - 2 * grain, 0.0), apart / count / 1.128
+            variance = grain * grain + slope * slope + max(apart * apart - grain * grain, 0.0)
+            if excess > least * np.sqrt(variance):
+                return True
+    return False
 
 
 @compiled

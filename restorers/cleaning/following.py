@@ -153,41 +153,63 @@ def lent(
 
 @compiled
 def fitting(
-    other: Floats, places: NDArray[np.int64], shown: Floats, shifts: NDArray[np.int64], motion: Floats, windows: Floats
-) -> tuple[int, float, float]:
-    """Which of some whole shifts, or else which motion, fits some pixels best; an earlier one unless it is much worse.
+    other: Floats,
+    here: Floats,
+    motion: Floats,
+    marks: NDArray[np.uint8],
+    corner: tuple[int, int],
+    drift: tuple[int, int],
+    windows: Floats,
+) -> tuple[bool, int, int, float]:
+    """Which motion fits what is around something hidden best: no shift, the drift, the surroundings', or the flow.
 
     Args:
         other: gray densities of the other frame, `(H, W)`.
-        places: row and column of the pixels in the frame, `(2, R)`.
-        shown: what the frame shows there, `(R,)`.
-        shifts: x and y of each, `(S, 2)`.
-        motion: x and y of each pixel, `(R, 2)`; tried last.
+        here: of a box of the frame, `(h, w)`.
+        motion: the flow in it, x and y, `(h, w, 2)`.
+        marks: 2 where it is hidden, 1 within six pixels of that, `(h, w)`.
+        corner: row and column of the box.
+        drift: the shift x, y of most of the frame, whole pixels.
         windows: `LANCZOS`.
 
     Returns:
-        Its number, `S` for the motion; the level of the frame above the other one; and how far they are apart.
+        Whether it is the flow, or else the shift x, y; and the level of the frame above the other one along it.
     """
     height, width = other.shape
-    count = len(shown)
+    ring, count, seen = np.empty((marks.size, 2), np.int64), 0, 0
+    flows = np.empty((2, marks.size), np.float32)
+    for i in range(marks.shape[0]):
+        for j in range(marks.shape[1]):
+            if marks[i, j] == 1:
+                ring[count, 0], ring[count, 1] = i, j
+                count += 1
+            if marks[i, j] < 2 and (i + j) % 2 == 0:
+                flows[0, seen], flows[1, seen] = motion[i, j, 0], motion[i, j, 1]
+                seen += 1
+    shifts = np.zeros((3, 2), np.int64)
+    shifts[1] = drift
+    if seen > 0:
+        shifts[2, 0], shifts[2, 1] = np.rint(np.median(flows[0, :seen])), np.rint(np.median(flows[1, :seen]))
     apart = np.empty(count, np.float32)
-    which, level, least = -1, 0.0, np.inf
-    for s in range(len(shifts) + 1):
-        for i in range(count):
-            y, x = places[0, i], places[1, i]
-            if s < len(shifts):
+    which, level, least = 0, 0.0, np.inf
+    for s in range(4 if count > 0 else 0):
+        if 0 < s < 3 and (not shifts[s].any() or (shifts[s] == shifts[s - 1]).all()):
+            continue
+        for k in range(count):
+            i, j = ring[k]
+            y, x = i + corner[0], j + corner[1]
+            if s < 3:
                 y, x = min(max(y + shifts[s, 1], 0), height - 1), min(max(x + shifts[s, 0], 0), width - 1)
-                apart[i] = shown[i] - other[y, x]
+                apart[k] = here[i, j] - other[y, x]
             else:
-                apart[i] = shown[i] - _lanczos(other, x + motion[i, 0], y + motion[i, 1], windows)
-        middle = np.median(apart)
-        miss = 0.0
-        for i in range(count):
-            miss += abs(apart[i] - middle)
-        miss /= count
-        if which < 0 or miss < PREFERRED * least:
+                apart[k] = here[i, j] - _lanczos(other, x + motion[i, j, 0], y + motion[i, j, 1], windows)
+        middle, miss = float(np.median(apart)), 0.0
+        for k in range(count):
+            miss += abs(apart[k] - middle)
+        if miss < PREFERRED * least:
             which, level, least = s, middle, miss
-    return which, level, least
+    x, y = shifts[min(which, 2)]
+    return which == 3, x, y, level
 
 
 @compiled
@@ -200,8 +222,8 @@ def _lanczos(image: Floats, x: float, y: float, windows: Floats) -> np.float32:
     for b in range(8):
         row, line = min(max(top + b - 3, 0), height - 1), np.float32(0)
         for a in range(8):
-            line += across[a] * image[row, min(max(left + a - 3, 0), width - 1)]
-        value += down[b] * line
+            line = np.float32(line + across[a] * image[row, min(max(left + a - 3, 0), width - 1)])
+        value = np.float32(value + down[b] * line)
     return value
 
 

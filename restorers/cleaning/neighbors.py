@@ -65,38 +65,42 @@ class Surroundings:
     hidden: Mask
 
     @cached_property
-    def rim(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows and columns in the box of the pixels within six of what is hidden."""
-        y, x = np.nonzero(grown(self.hidden, 6) & ~self.hidden)
-        return y, x
+    def marks(self) -> NDArray[np.uint8]:
+        """2 where it is hidden, 1 within six pixels of that, else 0, `(h, w)`."""
+        return np.add(self.hidden.view(np.uint8), grown(self.hidden, 6).view(np.uint8), dtype=np.uint8)
 
 
-def fitted(side: Neighbor, seen: Surroundings) -> tuple[Floats, Floats, float]:
+def fitted(side: Neighbor, seen: Surroundings) -> tuple[Floats, Floats]:
     """The motion to a neighbor that fits the surroundings of something hidden best.
 
     A blemish spoils the flow around it. So the flow is filled in from further out, and tried against plain shifts: of
     the frame, of the surroundings and of nothing at all; whole pixels, which leave grain as it is, are preferred.
 
     Returns:
-        The motion `(h, w, 2)`; the neighbor's gray densities along it, at the level of the surroundings, `(h, w)`; and
-        by how much these differ from the frame in the surroundings, mean absolute density.
+        The motion `(h, w, 2)`; and the neighbor's gray densities along it, at the level of the surroundings, `(h, w)`.
     """
     top, left, bottom, right = seen.box
-    motion, (y, x) = side.motion(seen.box), seen.rim
-    around_it = np.median(motion[~seen.hidden], 0)
-    pairs = {(0, 0), *((round(float(u)), round(float(v))) for u, v in (side.drift, around_it))}
-    shifts = np.array(sorted(pairs), np.int64)
-    places = np.stack((y + top, x + left))
-    which, level, miss = fitting(side.gray, places, seen.here[y, x], shifts, motion[y, x], LANCZOS)
-    if which == len(shifts):
+    motion = side.motion(seen.box)
+    drift = round(side.drift[0]), round(side.drift[1])
+    flows, x, y, level = fitting(side.gray, seen.here, motion, seen.marks, (top, left), drift, LANCZOS)
+    if flows:
+        # Around what is hidden, where it was tried, the flow that is filled in is the flow itself.
         motion = _filled(motion, seen.hidden)
         there = fetched(side.gray, motion, seen.box, cv2.INTER_LANCZOS4)
     else:
-        motion = np.broadcast_to(shifts[which].astype(np.float32), motion.shape)
-        rows = np.clip(np.arange(top, bottom) + shifts[which, 1], 0, side.gray.shape[0] - 1)
-        columns = np.clip(np.arange(left, right) + shifts[which, 0], 0, side.gray.shape[1] - 1)
-        there = side.gray[rows[:, None], columns]
-    return motion, there + np.float32(level), miss
+        motion = np.broadcast_to(np.array((x, y), np.float32), motion.shape)
+        there = _part(side.gray, (top + y, left + x, bottom + y, right + x))
+    return motion, there + np.float32(level)
+
+
+def _part(image: Floats, box: Box) -> Floats:
+    """A box of a picture, which may reach beyond its edges; these are repeated there."""
+    top, left, bottom, right = box
+    height, width = image.shape
+    if min(top, left) >= 0 and bottom <= height and right <= width:
+        return np.asarray(image[top:bottom, left:right])
+    rows, columns = np.arange(top, bottom).clip(0, height - 1), np.arange(left, right).clip(0, width - 1)
+    return np.asarray(image[rows[:, None], columns])
 
 
 def beyond(motion: Floats, box: Box, size: tuple[int, ...]) -> Mask:

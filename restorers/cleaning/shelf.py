@@ -189,7 +189,7 @@ class Shelf:
 def gray_sigma(model: GrainModel, gray: Floats) -> Floats:
     """Standard deviation of grain in the mean of the channels, at each pixel, never below the scan's own steps."""
     curve = np.sqrt(np.einsum("ik,jk,ij->k", model.sigma, model.sigma, model.correlation) / 9)
-    calm = cv2.blur(gray, (5, 5))
+    calm = np.asarray(cv2.blur(gray, (5, 5)), np.float32)
     return _read(calm, np.array(model.levels), curve, FLOOR)
 
 

@@ -1,5 +1,6 @@
 """Two exposures of the same thing: blocks of neighboring frames, registered, and what they differ by."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -89,7 +90,10 @@ def _registered(
     for _ in range(2):
         if best is None:
             break
-        chosen = chosen + _left_over(block, best)
+        more = _left_over(block, best)
+        if not more.any():
+            break
+        chosen = chosen + more
         best = _shifted(frame, y, x, chosen)
     return None if best is None else (best, chosen)
 
@@ -121,6 +125,7 @@ def _shifted(frame: Floats, y: int, x: int, shift: NDArray[np.floating]) -> Floa
     return np.asarray(rows @ frame[:, top:bottom, left:side] @ columns.T, np.float32)
 
 
+@lru_cache(maxsize=64)
 def _sinc(shift: float) -> tuple[Floats, int]:
     """Banded matrix `(32, 32 + 16)` that fetches a block a fraction further, and where its first column lies."""
     whole = round(shift)
