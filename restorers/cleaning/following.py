@@ -161,7 +161,7 @@ def fitting(
     drift: tuple[int, int],
     windows: Floats,
 ) -> tuple[bool, int, int, float]:
-    """Which motion fits what is around something hidden best: no shift, the drift, the surroundings', or the flow.
+    """Which motion fits what is around something hidden best: the surroundings', the drift, no shift, or the flow.
 
     Args:
         other: gray densities of the other frame, `(H, W)`.
@@ -189,11 +189,11 @@ def fitting(
     shifts = np.zeros((3, 2), np.int64)
     shifts[1] = drift
     if seen > 0:
-        shifts[2, 0], shifts[2, 1] = np.rint(np.median(flows[0, :seen])), np.rint(np.median(flows[1, :seen]))
+        shifts[0, 0], shifts[0, 1] = np.rint(np.median(flows[0, :seen])), np.rint(np.median(flows[1, :seen]))
     apart = np.empty(count, np.float32)
     which, level, least = 0, 0.0, np.inf
     for s in range(4 if count > 0 else 0):
-        if 0 < s < 3 and (not shifts[s].any() or (shifts[s] == shifts[s - 1]).all()):
+        if 0 < s < 3 and (shifts[s] == shifts[s - 1]).all():
             continue
         for k in range(count):
             i, j = ring[k]

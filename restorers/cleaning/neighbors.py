@@ -74,7 +74,7 @@ def fitted(side: Neighbor, seen: Surroundings) -> tuple[Floats, Floats]:
     """The motion to a neighbor that fits the surroundings of something hidden best.
 
     A blemish spoils the flow around it. So the flow is filled in from further out, and tried against plain shifts: of
-    the frame, of the surroundings and of nothing at all; whole pixels, which leave grain as it is, are preferred.
+    the surroundings, of the frame and of nothing at all; whole pixels, which leave grain as it is, are preferred.
 
     Returns:
         The motion `(h, w, 2)`; and the neighbor's gray densities along it, at the level of the surroundings, `(h, w)`.
