@@ -2,6 +2,8 @@
 
 Places on a neighbor follow from the flow, which may be of a smaller picture. Tiles are 64 x 64 pixels; `rows` and
 `columns` say where on the frame they are, edges repeated.
+
+All of them are in one file, since compiled code that is kept is made anew only when its own file changes.
 """
 
 import numpy as np

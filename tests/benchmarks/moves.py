@@ -207,8 +207,8 @@ def photographed(
     return Photographed(_enlarged(picture, scale * OVERSAMPLING), path, size, actor, share)
 
 
-def recorded(name: str, length: int = 60) -> Recorded:
-    """Frames of one of the clean videos in `RECORDED`."""
+def recorded(name: str, length: int = 60, *, most: int = SIZE[0]) -> Recorded:
+    """Frames of one of the clean videos in `RECORDED`, at most so many lines high."""
     path, first = RECORDED[name]
     frames = []
     with av.open(str(FOOTAGE / path)) as container:
@@ -218,8 +218,8 @@ def recorded(name: str, length: int = 60) -> Recorded:
             if len(frames) == length:
                 break
     lines = frames[0].shape[0]
-    if lines > SIZE[0]:
-        size = round(frames[0].shape[1] * SIZE[0] / lines), SIZE[0]
+    if lines > most:
+        size = round(frames[0].shape[1] * most / lines), most
         frames = [np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8) for frame in frames]
     return Recorded(np.stack(frames))
 

@@ -100,7 +100,7 @@ def readings(trial: Trial, extent: Extent) -> list[Reading]:
 
 def _film(trial: Trial) -> Film:
     if "." not in trial.film:
-        return _Small(moves.recorded(trial.film, trial.length))
+        return moves.recorded(trial.film, trial.length, most=SIZE[0])
     camera = getattr(moves, trial.camera)
     return moves.photographed(trial.film, camera, trial.length, size=SIZE, share=ACTOR, seed=trial.seed)
 
@@ -196,32 +196,3 @@ def _pieces(mask: Mask) -> list[tuple[int, Mask]]:
         count, labels, stats, _ = cv2.connectedComponentsWithStats(frame.astype(np.uint8), connectivity=8)
         pieces += [(number, labels == i) for i in range(1, count) if stats[i][cv2.CC_STAT_AREA] >= OBJECT]
     return pieces
-
-
-@dataclass(frozen=True, eq=False)
-class _Small:
-    """A film seen at no more lines than the photographs have."""
-
-    film: Film
-
-    @property
-    def length(self) -> int:
-        return self.film.length
-
-    @property
-    def travel(self) -> float:
-        return self.film.travel
-
-    @property
-    def _times(self) -> float:
-        return max(self.film.size[0] / SIZE[0], 1.0)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return int(self.film.size[0] / self._times), int(self.film.size[1] / self._times)
-
-    def seen(self, time: int, x: moves.Singles, y: moves.Singles) -> moves.Singles:
-        full = np.mgrid[: self.film.size[0], : self.film.size[1]].astype(np.float32)
-        frame = self.film.seen(time, full[1], full[0])
-        small = cv2.resize(frame, self.size[::-1], interpolation=cv2.INTER_AREA)
-        return np.asarray(cv2.remap(small, x, y, cv2.INTER_CUBIC, None, cv2.BORDER_REFLECT_101), np.float32)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from restorers.cleaning.found import Found
+from restorers.cleaning.found import Found, Kind
 from restorers.cleaning.maps import Infrared, joined, marked
 from restorers.clip import Origin
 from restorers.colorspace import Space
@@ -89,12 +89,18 @@ def grays(frames: Tensor) -> dict[int, Plane]:
 SIGMA = np.full(SIZE, GRAIN, np.float32)
 
 
+def shining(film: torch.Tensor, maps: Maps) -> Infrared:
+    light = Infrared.of(footage(film, infrared=maps))
+    if light is None:
+        pytest.fail("repair was given infrared maps and did not take them")
+    return light
+
+
 @pytest.mark.parametrize("through", [0.0, 0.05])
 def test_dirt_that_stops_infrared_is_found_and_the_picture_is_not(through: float) -> None:
     dirty, masks = specks(film())
     maps = infrared(dirty, masks, through=through)
-    light = Infrared.of(footage(dirty, infrared=maps))
-    assert light is not None
+    light = shining(dirty, maps)
     for number, gray in grays(dirty).items():
         found = light.found(maps.planes[number], gray, SIGMA, max_area=4000)
         recall, astray = hits(found, masks[number])
@@ -106,8 +112,7 @@ def test_dirt_that_stops_infrared_is_found_and_the_picture_is_not(through: float
 def test_a_clean_film_shows_no_dirt_in_infrared() -> None:
     clean = film()
     maps = infrared(clean, {}, through=0.05)
-    light = Infrared.of(footage(clean, infrared=maps))
-    assert light is not None
+    light = shining(clean, maps)
     for number, gray in grays(clean).items():
         assert light.found(maps.planes[number], gray, SIGMA, max_area=4000) == []
 
@@ -116,8 +121,7 @@ def test_faint_dirt_counts_where_the_picture_shows_it_too() -> None:
     clean = film()
     dirty, masks = specks(clean, seen=0.3)
     maps = infrared(clean, masks, passing=0.88)
-    light = Infrared.of(footage(dirty, infrared=maps))
-    assert light is not None
+    light = shining(dirty, maps)
     number = FIRST + 3
     seen = light.found(maps.planes[number], grays(dirty)[number], SIGMA, max_area=4000)
     assert hits(seen, masks[number]) == (1.0, 0)
@@ -183,16 +187,15 @@ def test_maps_are_carried_along_with_the_picture() -> None:
     picture = torch.from_numpy(plane).expand(LENGTH, 3, *SIZE)
     shots = (Span(FIRST, FIRST + LENGTH, (shifted(3.0, -5.0), shifted(0.5, 1.25))),)
     moved = Footage(ArraySource(picture, Space.DENSITY, first=FIRST), shots, Space.DENSITY)
-    carried = moved.beside(Maps({FIRST: plane}), FIRST)
-    assert carried is not None
-    assert np.abs(carried - moved.clip(FIRST, FIRST + 1).frames[0, 0].numpy()).max() < 0.25
-    assert np.array_equal(carried >= 0.5, moved.clip(FIRST, FIRST + 1).frames[0, 0].numpy() >= 0.5)
+    carried, shown = moved.beside(Maps({FIRST: plane}), FIRST), moved.clip(FIRST, FIRST + 1).frames[0, 0].numpy()
+    assert np.allclose(np.asarray(carried, np.float32), shown, rtol=0, atol=0.25)
+    assert np.array_equal(np.asarray(carried) >= 0.5, shown >= 0.5)
     assert moved.beside(Maps(), FIRST) is None
 
 
-def speck(box: tuple[int, int, int, int], kind: str = "dust", confidence: float = 0.5) -> Found:
+def speck(box: tuple[int, int, int, int], kind: Kind = "dust", confidence: float = 0.5) -> Found:
     mask = np.ones((box[2] - box[0], box[3] - box[1]), bool)
-    return Found(box, mask, "dark", 9.0, confidence, kind)  # type: ignore[arg-type]
+    return Found(box, mask, "dark", 9.0, confidence, kind)
 
 
 def test_finds_that_share_pixels_become_one_and_stay_marked() -> None:
