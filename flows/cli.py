@@ -296,6 +296,10 @@ def train(
         Path, typer.Option("--data", exists=True, file_okay=False, help="folder of the pictures it learns from")
     ],
     licence: Annotated[str, typer.Option("--licence", help="of these pictures, for the card")],
+    films: Annotated[
+        Path | None, typer.Option("--films", exists=True, file_okay=False, help="folder of clean films, for motion")
+    ] = None,
+    films_licence: Annotated[str, typer.Option("--films-licence", help="of these, for the card")] = "not stated",
     shapes: Annotated[
         Path | None, typer.Option("--shapes", exists=True, file_okay=False, help="folder of shapes of damage")
     ] = None,
@@ -318,6 +322,8 @@ def train(
             name=network,
             data=data,
             licence=licence,
+            films=films,
+            films_licence=films_licence,
             shapes=shapes,
             shapes_licence=shapes_licence,
             minutes=minutes,
@@ -398,8 +404,8 @@ def _exits() -> "dict[type[BaseException], Exit]":
     from tasks.cost import OverBudget
     from tasks.lease import Busy
     from tasks.look import NotThere
+    from tasks.material import Untrainable
     from tasks.media import MediaError
-    from tasks.train import Untrainable
 
     return {
         ManifestError: Exit.MANIFEST,

@@ -3,7 +3,6 @@
 What it costs is said before it begins. It may be killed at any time: begun again in the same folder, it goes on.
 """
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -17,7 +16,6 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from restorers.networks.card import Card, Data, Recipe, digest
@@ -26,16 +24,12 @@ from restorers.training.detection import Detection, detection
 from restorers.training.loop import Lesson, trained
 from restorers.training.painting import Painting
 from tasks.lab import Lab
+from tasks.material import Material, Untrainable
 from tasks.progress import tell
 
-PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 TIMED = 5  # steps, whose median tells what a step costs
 EVERY = 100  # steps between checkpoints
 KEPT_BACK = 0.1  # share of the pictures
-
-
-class Untrainable(ValueError):
-    """A network cannot be trained as asked; says what was found and what is wanted."""
 
 
 class Training(BaseModel):
@@ -46,6 +40,8 @@ class Training(BaseModel):
     name: str = Field(description="of the network")
     data: Path = Field(description="folder of the pictures it learns from, and of all folders in it")
     licence: str = Field(description="of these pictures, for the card")
+    films: Path | None = Field(None, description="folder of clean films that it learns motion from")
+    films_licence: str = Field("", description="of these, for the card")
     shapes: Path | None = Field(None, description="folder of pictures of damage, opaque or else white where it is")
     shapes_licence: str = Field("", description="of these, for the card")
     out: Path = Field(description="folder for its weights, its card and its checkpoint")
@@ -67,15 +63,6 @@ class Begun(BaseModel):
 
 
 @dataclass(frozen=True)
-class Material:
-    """What a network learns from: photographs, 8-bit sRGB `(h, w, 3)`, shapes of damage `(h, w)`, and their digest."""
-
-    photographs: tuple[NDArray[np.uint8], ...]
-    shapes: tuple[NDArray[np.bool_], ...]
-    sha256: str
-
-
-@dataclass(frozen=True)
 class Course:
     """How a network is made, and what its card says of it."""
 
@@ -94,7 +81,7 @@ def _painting(material: Material, settings: Mapping[str, int]) -> Painting:
 def _detection(material: Material, settings: Mapping[str, int]) -> Detection:
     gray = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.uint8) for picture in material.photographs]
     shapes = [shape.astype(np.float32) for shape in material.shapes]
-    return detection(gray, shapes, kept_back=KEPT_BACK, settings=settings)
+    return detection(gray, material.films, shapes, kept_back=KEPT_BACK, settings=settings)
 
 
 COURSES: Mapping[str, Course] = {
@@ -146,7 +133,7 @@ class Workshop:
         if training.name not in COURSES:
             raise Untrainable(f"there is no network {training.name!r} to train; there are: {', '.join(COURSES)}")
         self.training, self.lab, self.course = training, lab, COURSES[training.name]
-        self.material = material(training)
+        self.material = Material.of(training.data, training.films, training.shapes)
         try:
             self.lesson = self.course.lesson(self.material, self.course.settings)
         except ValueError as error:
@@ -231,6 +218,9 @@ class Workshop:
         weights = packed(network)
         pictures = len(self.material.photographs)
         data = [Data(name=self.training.data.name, licence=self.training.licence, used=f"{pictures} pictures")]
+        if self.training.films:
+            scenes = f"{sum(map(len, self.material.films))} scenes of {len(self.material.films)} films"
+            data.append(Data(name=self.training.films.name, licence=self.training.films_licence, used=scenes))
         if self.training.shapes:
             shapes = f"{len(self.material.shapes)} shapes of damage, every second one"
             data.append(Data(name=self.training.shapes.name, licence=self.training.shapes_licence, used=shapes))
@@ -266,47 +256,6 @@ class _Clock:
         held = time.monotonic() - self.wall_s if self.on_gpu else 0.0
         spent = {"cpu_s": self.begun.cpu_s + used, "gpu_s": self.begun.gpu_s + held}
         return self.begun.model_copy(update={"done": done, **spent})
-
-
-def material(training: Training) -> Material:
-    """What there is to learn from, in the order of the paths.
-
-    Of the shapes every second one in each folder is taken; the others are left to judge by.
-
-    Raises:
-        Untrainable: there is no picture, or one that cannot be read.
-    """
-    sums = hashlib.sha256()
-    photographs = tuple(
-        np.ascontiguousarray(_picture(path, cv2.IMREAD_COLOR, sums)[..., ::-1]) for path in _files(training.data)
-    )
-    if not photographs:
-        raise Untrainable(f"{training.data} holds no picture ({', '.join(PICTURES)})")
-    shapes: tuple[NDArray[np.bool_], ...] = ()
-    if training.shapes:
-        folders = sorted({path.parent for path in _files(training.shapes)})
-        paths = [path for folder in folders for path in sorted(_files(folder, deep=False))[::2]]
-        shapes = tuple(_shape(_picture(path, cv2.IMREAD_UNCHANGED, sums)) for path in paths)
-    return Material(photographs, shapes, sums.hexdigest())
-
-
-def _files(folder: Path, *, deep: bool = True) -> list[Path]:
-    found = folder.rglob("*") if deep else folder.iterdir()
-    return sorted(path for path in found if path.suffix.lower() in PICTURES)
-
-
-def _picture(path: Path, flag: int, sums: "hashlib._Hash") -> NDArray[np.uint8]:
-    data = path.read_bytes()
-    sums.update(data)
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
-    if picture is None or picture.dtype != np.uint8:
-        raise Untrainable(f"{path} cannot be read as a picture of 8 bits")
-    return np.asarray(picture, np.uint8)
-
-
-def _shape(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    plane = picture if picture.ndim == 2 else picture[..., 3] if picture.shape[2] == 4 else picture.max(2)
-    return np.asarray(plane > 127)
 
 
 def _write(path: Path, data: bytes) -> None:

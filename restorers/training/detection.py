@@ -5,8 +5,11 @@ sharp or soft, single or in heaps. What is shown to the network is exactly what 
 cells in which a frame stands out from its neighbors.
 """
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -28,12 +31,14 @@ from restorers.geometry.motion import flow, luma_for_flow
 from restorers.networks.detector import Detector
 from restorers.training.calibration import Judged, calibrated, calibration_error
 from restorers.training.loop import Batch, Lesson
-from restorers.training.scenery import Chance, Pictures, photographed
+from restorers.training.scenery import Chance, Pictures, photographed, recorded
 
 STEPS = 15.8  # in which evidence is kept, for each sigma
 SURE, DOUBTFUL = 2, 1  # of a truth: dirt, and what changes so little that nobody can tell
 TOUCHED = 1e-4  # density
 LARGEST = 4000  # pixels
+COUNT = 1500  # films
+REAL = 0.3  # share of the films that were filmed, if any were
 RIM = 4  # pixels around a cell that count in learning, too
 
 
@@ -178,54 +183,76 @@ def judged(film: Film, network: Detector) -> list[Judged]:
 
 def detection(
     photographs: Pictures,
+    films: Sequence[Pictures],
     shapes: Sequence[Floats],
     *,
     kept_back: float,
     settings: Mapping[str, int],
-    count: int = 420,
+    count: int = COUNT,
     seed: int = 0,
 ) -> Detection:
-    """The lesson of so many films, and an eighth as many of photographs and shapes kept back; takes some CPU minutes.
+    """The lesson of so many films, and an eighth as many of what is kept back; takes some CPU minutes.
 
     Args:
         photographs: gray, 8 bits, `(h, w)`.
+        films: real ones, the scenes of each in their order, `(T, h, w)`, as the photographs are; none, or several.
         shapes: real pieces of dirt, how much of each pixel they hide in [0, 1].
-        kept_back: share of the photographs that is only to judge by; half of the shapes is.
+        kept_back: share of the photographs, and of each film its end, to judge by alone; half of the shapes is, too.
         settings: of the network.
         count: films.
         seed: of all that is random in them.
     """
     back = max(round(len(photographs) * kept_back), 1)
-    parts = ((photographs[back:], shapes[::2], count), (photographs[:back], shapes[1::2], count // 8))
-    shown, judged_by = (
-        [filmed(pictures, pieces, np.random.default_rng((seed, part, film))) for film in range(number)]
-        for part, (pictures, pieces, number) in enumerate(parts)
-    )
-    return Detection(examples(shown, seed=seed), examples(judged_by, seed=seed), judged_by, settings, seed=seed)
+    ends = [max(round(len(scenes) * (1 - kept_back)), 1) for scenes in films]
+    earlier = [scenes[:end] for scenes, end in zip(films, ends, strict=True)]
+    later = [scenes[end:] for scenes, end in zip(films, ends, strict=True) if end < len(scenes)]
+    shown = partial(_filmed, photographs[back:], earlier, shapes[::2], seed)
+    kept = [_filmed(photographs[:back], later, shapes[1::2], seed, number) for number in range(count, count * 9 // 8)]
+    return Detection(examples(shown, count), examples(kept.__getitem__, len(kept)), kept, settings, seed=seed)
 
 
-def examples(films: Sequence[Film], *, most: int = 10, seed: int = 0) -> Examples:
-    """The cells of films that stand out, at most so many of a frame."""
-    chance = np.random.default_rng(seed)
+def examples(film: Callable[[int], Film], count: int, *, most: int = 10) -> Examples:
+    """The cells of films, given by their number, that stand out; at most so many of a frame, drawn by chance."""
+
+    def cut(number: int) -> Examples:
+        return _cells(film(number), most, np.random.default_rng((count, number)))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = list(pool.map(cut, range(count)))
+    return Examples(np.concatenate([p.evidence for p in parts]), np.concatenate([p.truth for p in parts]))
+
+
+def _cells(film: Film, most: int, chance: Chance) -> Examples:
     evidence, truth = [np.empty((0, PLANES, TILE, TILE), np.int8)], [np.empty((0, TILE, TILE), np.uint8)]
-    for film in films:
-        for number in range(len(film.frames)):
-            sides, seen = film.suspects(number)
-            chosen = np.sort(chance.permutation(len(seen.cells))[:most])
-            seen = Suspects(seen.excess, seen.cells[chosen], seen.levels)
-            ends = number in (0, len(film.frames) - 1)
-            shown = planes(film.frames[number], sides, film.sigma[number], seen, one_sided=ends)
-            evidence.append(np.rint(np.clip(shown, -8, 8) * STEPS).astype(np.int8))
-            whole = np.pad(film.truth(number), TILE, mode="edge")
-            corners = seen.cells * CELL - MARGIN + TILE
-            truth.append(np.array([whole[y : y + TILE, x : x + TILE] for y, x in corners]).reshape(-1, TILE, TILE))
+    for number in range(len(film.frames)):
+        sides, seen = film.suspects(number)
+        chosen = np.sort(chance.permutation(len(seen.cells))[:most])
+        seen = Suspects(seen.excess, seen.cells[chosen], seen.levels)
+        ends = number in (0, len(film.frames) - 1)
+        shown = planes(film.frames[number], sides, film.sigma[number], seen, one_sided=ends)
+        evidence.append(np.rint(np.clip(shown, -8, 8) * STEPS).astype(np.int8))
+        whole = np.pad(film.truth(number), TILE, mode="edge")
+        corners = seen.cells * CELL - MARGIN + TILE
+        truth.append(np.array([whole[y : y + TILE, x : x + TILE] for y, x in corners]).reshape(-1, TILE, TILE))
     return Examples(np.concatenate(evidence), np.concatenate(truth))
 
 
+def _filmed(photographs: Pictures, films: Sequence[Pictures], shapes: Sequence[Floats], seed: int, number: int) -> Film:
+    return filmed(photographs, films, shapes, np.random.default_rng((seed, number)))
+
+
 def filmed(
-    photographs: Pictures, shapes: Sequence[Floats], chance: Chance, *, size: tuple[int, int] = (256, 304)
+    photographs: Pictures,
+    films: Sequence[Pictures],
+    shapes: Sequence[Floats],
+    chance: Chance,
+    *,
+    size: tuple[int, int] = (256, 304),
 ) -> Film:
-    """A film of photographs in motion, six frames, damaged."""
+    """A film of six frames, damaged: photographs in motion or, if there are films, now and then a scene of one."""
+    if films and chance.random() < REAL:
+        scenes = films[int(chance.integers(len(films)))]
+        return soiled(recorded(scenes[int(chance.integers(len(scenes)))], size, chance), shapes, chance)
     return soiled(photographed(photographs, size, 6, chance), shapes, chance)
 
 

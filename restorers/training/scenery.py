@@ -39,6 +39,19 @@ def photographed(photographs: Pictures, size: tuple[int, int], length: int, chan
     return np.stack(frames)
 
 
+def recorded(scene: NDArray[np.uint8], size: tuple[int, int], chance: Chance) -> Floats:
+    """A part of a real scene `(T, h, w)`, gray, 8 bits, made smaller, mirrored, run backwards: density, `(T, H, W)`."""
+    least = max(wanted / there for wanted, there in zip(size, scene.shape[1:], strict=True))
+    scale = max(least, chance.uniform(min(least, 1), 1))
+    high, wide = (max(round(there * scale), wanted) for there, wanted in zip(scene.shape[1:], size, strict=True))
+    top, left = int(chance.integers(0, high - size[0] + 1)), int(chance.integers(0, wide - size[1] + 1))
+    frames = [cv2.resize(frame, (wide, high), interpolation=cv2.INTER_AREA) for frame in scene]
+    part = np.stack(frames)[:, top : top + size[0], left : left + size[1]]
+    axes = tuple(axis for axis in (0, 2) if chance.random() < 0.5)
+    light = (np.flip(part, axes).astype(np.float32) / 255) ** np.float32(chance.uniform(1.6, 2.4))
+    return density_of(np.asarray(0.02 + 0.96 * light, np.float32))
+
+
 def density_of(light: Floats) -> Floats:
     """Density of light in [0, 1], black at 1.9."""
     return np.asarray(-np.log10(np.maximum(light, 10**-FADED)), np.float32)

@@ -157,7 +157,7 @@ def test_a_recipe_names_the_network_only_where_it_is_used() -> None:
 
 
 def test_a_lesson_teaches() -> None:
-    cells = examples([film(seed) for seed in (3, 5, 8)], most=6)
+    cells = examples((film(3), film(5), film(8)).__getitem__, 3, most=6)
     lesson = Detection(cells, cells, [film(3)], {"width": 16}, size=8)
     recipe = card("detector", Bench()).recipe.model_copy(update={"steps": 25, "warming": 2})
     told: list[float] = []

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from restorers.networks.painter import Painter
 from restorers.networks.weights import card, opened
 from restorers.restorer import Bench
 from tasks.lab import Lab
+from tasks.material import Material, Untrainable
 from tasks.progress import Step, watched
-from tasks.train import COURSES, Training, Untrainable, Workshop
+from tasks.train import COURSES, Training, Workshop
 
 
 class Killed(Exception):
@@ -117,3 +119,23 @@ def test_what_cannot_be_trained_is_said(school: Path, tmp_path: Path) -> None:
         Workshop(asked.model_copy(update={"data": tmp_path / "empty"}), lab)
     with pytest.raises(Untrainable, match="of at least 96 pixels"):
         Workshop(asked.model_copy(update={"data": school / "shapes", "shapes": None}), lab)
+
+
+def test_films_are_taken_in_scenes_no_higher_than_540_lines(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "clip.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", 24, width=800, height=600, pix_fmt="gray")
+        for number in range(20):
+            frame = av.VideoFrame.from_ndarray(np.full((600, 800), 10 * number, np.uint8), "gray")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    cv2.imwrite(str(tmp_path / "picture.png"), np.zeros((8, 8), np.uint8))
+    (scenes,) = Material.of(tmp_path, films=tmp_path).films
+    assert [scene.shape for scene in scenes] == [(6, 540, 720)] * 2
+    assert [scene[:, 0, 0].tolist() for scene in scenes] == [list(range(0, 60, 10)), list(range(120, 180, 10))]
+
+
+def test_a_film_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "picture.png"), np.zeros((8, 8), np.uint8))
+    (tmp_path / "torn.mp4").write_bytes(b"no film")
+    with pytest.raises(Untrainable, match=r"torn\.mp4 cannot be read"):
+        Material.of(tmp_path, films=tmp_path)
