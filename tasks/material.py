@@ -42,14 +42,12 @@ class Material:
         """All that is in some folders and the folders in them, in the order of the paths.
 
         Raises:
-            Untrainable: there is no picture, or something that cannot be read.
+            Untrainable: a folder holds nothing of its kind, or something that cannot be read.
         """
         sums = hashlib.sha256()
         photographs = tuple(
             np.ascontiguousarray(_picture(path, cv2.IMREAD_COLOR, sums)[..., ::-1]) for path in _files(pictures)
         )
-        if not photographs:
-            raise Untrainable(f"{pictures} holds no picture ({', '.join(PICTURES)})")
         scenes = tuple(_scenes(path, sums) for path in _files(films, FILMS)) if films else ()
         drawn = tuple(_shape(_picture(path, cv2.IMREAD_UNCHANGED, sums)) for path in _halved(shapes)) if shapes else ()
         return cls(photographs, scenes, drawn, sums.hexdigest())
@@ -58,7 +56,7 @@ class Material:
 def _files(folder: Path, kinds: Sequence[str] = PICTURES) -> list[Path]:
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in kinds)
     if not found:
-        raise Untrainable(f"{folder} holds nothing of the kind that is wanted ({', '.join(kinds)})")
+        raise Untrainable(f"{folder} holds no file of the kinds wanted ({', '.join(kinds)})")
     return found
 
 

@@ -112,7 +112,7 @@ def test_what_cannot_be_trained_is_said(school: Path, tmp_path: Path) -> None:
     with pytest.raises(Untrainable, match=r"no network 'writer'.*painter"):
         Workshop(asked.model_copy(update={"name": "writer"}), lab)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(Untrainable, match="holds no picture"):
+    with pytest.raises(Untrainable, match="holds no file of the kinds wanted"):
         Workshop(asked.model_copy(update={"data": tmp_path / "empty"}), lab)
     (tmp_path / "empty" / "broken.jpg").write_bytes(b"no picture")
     with pytest.raises(Untrainable, match=r"broken\.jpg cannot be read"):
