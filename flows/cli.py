@@ -4,9 +4,7 @@ import atexit
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from enum import IntEnum
+from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from flows import tables
 from flows.embedded import settle, start
+from flows.exits import Exit, explained
 from flows.progress import shown_progress
 
 if TYPE_CHECKING:
@@ -27,19 +26,6 @@ if TYPE_CHECKING:
     from tasks.ledger import Line
     from tasks.package import Delivered
     from tasks.plan import Step
-
-
-class Exit(IntEnum):
-    """What the command's exit code says."""
-
-    DONE = 0
-    FAILED = 1
-    USAGE = 2
-    MANIFEST = 3
-    SCAN = 4
-    BUDGET = 5
-    DAMAGE = 6
-    BUSY = 7
 
 
 app = typer.Typer(
@@ -82,7 +68,7 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Restore a reel: masters, report and bill in OUT/<reel id>. Run it again to go on where it was stopped."""
-    with _explained():
+    with explained(errors):
         delivered = _restored(manifest, _lab(lab, vault, out, device, workers), logs=logs)
         if as_json:
             _print_json(delivered.model_dump(mode="json"))
@@ -99,7 +85,7 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show what a restoration would do and what is there already, without doing any of it."""
-    with _explained():
+    with explained(errors):
         here = _lab(lab, vault, Path("restored"), device, None)
         from manifests import read
         from tasks.plan import planned
@@ -131,7 +117,7 @@ def look(
     workers: Workers = None,
 ) -> None:
     """Picture what the lab has found out about a shot: a frame, a strip and a slice over time, before and after."""
-    with _explained():
+    with explained(errors):
         here = _lab(lab, vault, Path("restored"), device, workers)
         from manifests import read
         from tasks.look import layers_to_show, looked_at, shot_so_far
@@ -161,7 +147,7 @@ def blemishes(
     as_json: Json = False,
 ) -> None:
     """List what repair found and what it did about it, with the manifest's edits on it: to look through and edit."""
-    with _explained():
+    with explained(errors):
         here = _lab(lab, vault, Path("restored"), device, None)
         from manifests import read
         from tasks import finds
@@ -187,7 +173,7 @@ def blemishes(
 @app.command()
 def status(lab: LabFolder = Path("lab"), as_json: Json = False) -> None:
     """Show the reels this lab has worked on: when, how far, and what was spent."""
-    with _explained():
+    with explained(errors):
         from tasks.status import reel_states
 
         states = reel_states(_lab(lab, [], Path("restored"), "cpu", None))
@@ -202,7 +188,7 @@ def report(
     reel: Annotated[str, typer.Argument(help="reel id")], out: Out = Path("restored"), as_json: Json = False
 ) -> None:
     """Say where a restored reel's report lies, and its figures in short."""
-    with _explained():
+    with explained(errors):
         from tasks.package import Delivered
 
         folder = out / reel
@@ -222,7 +208,7 @@ def cost(
     as_json: Json = False,
 ) -> None:
     """Roll up the ledger: per stage, shot, reel and film, and per film hour at 2K and 4K."""
-    with _explained():
+    with explained(errors):
         from tasks.cost import bill
 
         made = bill(_lab(lab, [], Path("restored"), "cpu", None).ledger.read(), Fraction(fps), reel=reel, film=film)
@@ -244,7 +230,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check everything in the lab, and if asked the masters and the scans, against their digests."""
-    with _explained():
+    with explained(errors):
         from tasks.verification import damaged_artifacts, damaged_masters, damaged_scans
 
         here = _lab(lab, vault or [], out or Path("restored"), "cpu", None)
@@ -275,7 +261,7 @@ def demo(
     logs: Logs = False,
 ) -> None:
     """Make a reel of decayed film on the spot, restore it through every stage, and score it against its truth."""
-    with _explained():
+    with explained(errors):
         lab = _lab(folder / "lab", [folder / "vault"], folder / "restored", "cpu", workers)
         from tasks.demo import demo_reel, demo_score
 
@@ -314,7 +300,7 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what it will cost")] = False,
 ) -> None:
     """Train one of the small networks. Run it again to go on where it was stopped."""
-    with _explained():
+    with explained(errors):
         here = _lab(lab, [], Path("restored"), device, None)
         from tasks.train import Training, Workshop
 
@@ -382,40 +368,6 @@ def _restored(manifest: Path, lab: "Lab", *, logs: bool) -> "Delivered":
         from flows.restore_reel import restore_reel
     with shown_progress(errors) if not logs else nullcontext():
         return restore_reel(manifest.resolve(), lab)
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Errors that a person can act on become one message and an exit code; the rest keep their traceback."""
-    try:
-        yield
-    except Exception as error:
-        code = next((code for kind, code in _exits().items() if isinstance(error, kind)), None)
-        if code is None:
-            raise
-        errors.print(f"[red]{error}[/red]", highlight=False, markup=True)
-        raise typer.Exit(code) from error
-
-
-def _exits() -> "dict[type[BaseException], Exit]":
-    """What a person can act on; asked for only when something went wrong, as it imports Prefect."""
-    from manifests import ManifestError
-    from restorers.restorer import WrongEdit
-    from tasks.cost import OverBudget
-    from tasks.lease import Busy
-    from tasks.look import NotThere
-    from tasks.material import Untrainable
-    from tasks.media import MediaError
-
-    return {
-        ManifestError: Exit.MANIFEST,
-        WrongEdit: Exit.MANIFEST,
-        MediaError: Exit.SCAN,
-        OverBudget: Exit.BUDGET,
-        Busy: Exit.BUSY,
-        NotThere: Exit.FAILED,
-        Untrainable: Exit.USAGE,
-    }
 
 
 def _print_json(value: Any) -> None:

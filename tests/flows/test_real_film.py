@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 import manifests
 from restorers.clip import Origin
-from restorers.networks import NUMBERS
 from tests.flows.reels import Place
 
 pytestmark = [pytest.mark.footage, pytest.mark.timeout(1500)]
@@ -83,10 +82,8 @@ def test_every_stage_and_delivery_of_a_real_film(film: str, place: Place, shared
     assert flicker[1] < flicker[0]
 
     marks = origins(folder / f"{name}.origin.mkv")
-    generated = marks >= Origin.GENERATED
-    print(f"{film}: {generated.mean():.4%} of the pixels generated, {(marks >= 32).mean():.3%} not the frame's own")
-    assert set(np.unique(marks[generated])) <= {Origin.GENERATED + NUMBERS["painter"]}
-    assert generated.mean() < 0.001, "only where no frame knows anything"
+    print(f"{film}: {(marks >= 32).mean():.3%} of the pixels not the frame's own")
+    assert (marks < Origin.GENERATED).all(), "nothing is generated"
     assert (marks >= 32).mean() < 0.05, "most of the picture is the scan's own"
 
 
