@@ -19,9 +19,9 @@ from restorers.cleaning.blemishes import blemishes, flies
 from restorers.cleaning.detector import detected
 from restorers.cleaning.edits import Edits, Region, Rejected
 from restorers.cleaning.exposures import Step, irregularities, step_to
-from restorers.cleaning.found import Found
+from restorers.cleaning.found import Found, joined
 from restorers.cleaning.lines import Line, lines
-from restorers.cleaning.maps import Maps, joined
+from restorers.cleaning.maps import Maps
 from restorers.cleaning.mending import Fill, mended
 from restorers.cleaning.mends import Mend, Mending
 from restorers.cleaning.neighbors import Box
@@ -49,7 +49,7 @@ class Repair(Editable):
     )
     detector: Literal["network", "classical"] = Field(
         "classical",
-        description="what judges where a frame stands out from its neighbors: a small network, or rules alone",
+        description="what tells where something lies on a frame: rules and a small network, or rules alone",
     )
     confidence: float = Field(
         0.5, ge=0, le=1, description="how likely the network must hold something to be dirt; more finds less"
@@ -150,20 +150,19 @@ class Repair(Editable):
         gray = shelf.gray(number)
         neighbors = (shelf.neighbor(number, sides[0]), shelf.neighbor(number, sides[1]))
         sigma, one_sided = shelf.sigma(number), not sides[0] < 0 < sides[1]
-        if self.detector == "network":
-            return detected(
-                gray,
-                neighbors,
-                sigma,
-                opened("detector", Detector, bench),
-                confidence=(1 + self.confidence) / 2 if one_sided else self.confidence,
-                max_area=min(self.max_area, SMALL) if one_sided else self.max_area,
-                one_sided=one_sided,
-            )
-        if not one_sided:
-            return blemishes(gray, neighbors, sigma, sensitivity=self.sensitivity, max_area=self.max_area)
-        surely, small = self.sensitivity * ONE_SIDED, min(self.max_area, SMALL)
-        return blemishes(gray, neighbors, sigma, sensitivity=surely, max_area=small)
+        surely, most = self.sensitivity, self.max_area
+        if one_sided:
+            surely, most = surely * ONE_SIDED, min(most, SMALL)
+        found = blemishes(gray, neighbors, sigma, sensitivity=surely, max_area=most)
+        if self.detector == "classical":
+            return found
+        network, likely = opened("detector", Detector, bench), self.confidence
+        if one_sided:
+            likely = (1 + likely) / 2
+        return joined(
+            found,
+            detected(gray, neighbors, sigma, network, confidence=likely, max_area=most, one_sided=one_sided),
+        )
 
     def _mended(self, shelf: Shelf, suspects: list[Mend], bench: Bench) -> list[Mend]:
         return bench.map(lambda s: mended(shelf, s.frame, s.found, bench, fill=self.fill), suspects)

@@ -80,8 +80,11 @@ def scatter(one: Floats, two: Floats, sigma: Floats, *, disagreement: bool) -> F
     return np.asarray(np.sqrt(variance), np.float32)
 
 
-def borne_out(gray: Floats, sides: tuple[Neighbor, Neighbor], sigma: Floats, found: Found) -> bool:
-    """Whether both neighbors show what is around a blemish, and neither of them the like of it anywhere near."""
+def borne_out(gray: Floats, sides: tuple[Neighbor, Neighbor], sigma: Floats, found: Found, dirty: Mask) -> bool:
+    """Whether both neighbors show what is around a blemish, and neither of them the like of it anywhere near.
+
+    What is around it is judged where nothing else is `dirty`, `(H, W)`.
+    """
     top, left, bottom, right = crop = around(found.box, MARGIN, (gray.shape[0], gray.shape[1]))
     cut = np.s_[top:bottom, left:right]
     mask = np.zeros((bottom - top, right - left), bool)
@@ -94,7 +97,7 @@ def borne_out(gray: Floats, sides: tuple[Neighbor, Neighbor], sigma: Floats, fou
     tries = [fitted(side, around_it) for side in sides]
     one, two = (there for _, there in tries)
     unseen = beyond(tries[0][0], crop, gray.shape) | beyond(tries[1][0], crop, gray.shape)
-    ring = grown(mask, 5) & ~grown(mask, 2) & ~unseen
+    ring = grown(mask, 5) & ~grown(mask | dirty[cut], 2) & ~unseen
     apart = np.abs(here - one), np.abs(here - two)
     explained = np.maximum(*apart) < 4 * np.hypot(scatter(one, two, grain, disagreement=False), FLOOR)
     if not ring.any() or float(explained[ring].mean()) < SOUND:

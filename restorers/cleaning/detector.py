@@ -11,7 +11,7 @@ import torch
 from restorers.cleaning.blemishes import LOST, borne_out
 from restorers.cleaning.contrast import APART, TILE
 from restorers.cleaning.evidence import CELL, HEART, MARGIN, Suspects, planes, suspects
-from restorers.cleaning.found import Found, Polarity, kind_of
+from restorers.cleaning.found import Found, Polarity, covered, kind_of
 from restorers.cleaning.neighbors import Box, Mask, Neighbor, around, grown
 from restorers.detail.grain import Floats
 from restorers.networks.detector import Detector
@@ -52,7 +52,8 @@ def detected(
     odds = log_odds(network, evidence)
     apart = evidence[:, APART] + evidence[:, APART + 1]
     likely = [each for each in _objects(seen, odds, apart, network, max_area) if each.confidence >= confidence]
-    right = [each for each in likely if borne_out(gray, sides, sigma, each)]
+    dirty = covered(likely, gray.shape)
+    right = [each for each in likely if borne_out(gray, sides, sigma, each, dirty)]
     return sorted(right, key=lambda f: (f.box, f.polarity))
 
 

@@ -1,6 +1,8 @@
 """What was found on a frame: its class, its box, and the pixels it hides."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Literal
 
 import numpy as np
@@ -70,3 +72,51 @@ def kind_of(mask: Mask, contrast: float, height: int) -> Kind:
     if area >= (BLOTCH * line) ** 2:
         return "blotch"
     return "dust" if length <= DUST * line else "dirt"
+
+
+def joined(ones: Sequence[Found], others: Sequence[Found]) -> list[Found]:
+    """What was found in two ways, that which shares pixels as one; what a person marked stays marked."""
+    whole = list(others)
+    for one in ones:
+        met = [_meet(one, other) for other in whole]
+        kept = [other for other, meets in zip(whole, met, strict=True) if not meets]
+        whole = [*kept, reduce(_both, (other for other, meets in zip(whole, met, strict=True) if meets), one)]
+    return sorted(whole, key=lambda one: one.box)
+
+
+def covered(found: Iterable[Found], size: tuple[int, ...]) -> Mask:
+    """All that some blemishes hide of a frame `(H, W)`."""
+    whole = np.zeros(size, bool)
+    for one in found:
+        top, left, bottom, right = one.box
+        whole[top:bottom, left:right] |= one.mask
+    return whole
+
+
+def _meet(one: Found, other: Found) -> bool:
+    top, left = max(one.box[0], other.box[0]), max(one.box[1], other.box[1])
+    bottom, right = min(one.box[2], other.box[2]), min(one.box[3], other.box[3])
+    if top >= bottom or left >= right:
+        return False
+    parts = (
+        each.mask[top - each.box[0] : bottom - each.box[0], left - each.box[1] : right - each.box[1]]
+        for each in (one, other)
+    )
+    return bool(np.logical_and(*parts).any())
+
+
+def _both(one: Found, other: Found) -> Found:
+    """Two that share pixels as one; it is what the second is if a person marked it, else what the first is."""
+    top, left = min(one.box[0], other.box[0]), min(one.box[1], other.box[1])
+    bottom, right = max(one.box[2], other.box[2]), max(one.box[3], other.box[3])
+    mask = np.zeros((bottom - top, right - left), bool)
+    for each in (one, other):
+        mask[each.box[0] - top : each.box[2] - top, each.box[1] - left : each.box[3] - left] |= each.mask
+    known = next((each for each in (one, other) if each.kind == "marked"), one)
+    return replace(
+        known,
+        box=(top, left, bottom, right),
+        mask=mask,
+        contrast=max(one.contrast, other.contrast),
+        confidence=max(one.confidence, other.confidence),
+    )

@@ -6,16 +6,14 @@ shine through; how much is told from the shot and taken off. Silver and some old
 any other: a map that shows the picture itself is refused.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restorers.cleaning.found import Found, Polarity, kind_of
+from restorers.cleaning.found import Found, Polarity, joined, kind_of
 from restorers.cleaning.neighbors import Box, Mask, grown
 from restorers.cleaning.shelf import Shelf
 from restorers.detail.grain import Floats
@@ -156,16 +154,6 @@ def marked(plane: Floats, gray: Floats, sigma: Floats) -> list[Found]:
     return [replace(_told(box, mask, gray, sigma, confidence=1.0), kind="marked") for box, mask in pieces]
 
 
-def joined(found: Sequence[Found], told: Sequence[Found]) -> list[Found]:
-    """What was found and what maps tell, those that share pixels as one; what a person marked stays marked."""
-    whole = list(told)
-    for one in found:
-        met = [_meet(one, other) for other in whole]
-        kept = [other for other, meets in zip(whole, met, strict=True) if not meets]
-        whole = [*kept, reduce(_both, (other for other, meets in zip(whole, met, strict=True) if meets), one)]
-    return sorted(whole, key=lambda one: one.box)
-
-
 def _density(plane: Floats) -> Floats:
     return np.asarray(-np.log10(np.maximum(plane, DARKEST)), np.float32)
 
@@ -209,32 +197,3 @@ def _told(box: Box, mask: Mask, gray: Floats, sigma: Floats, *, confidence: floa
     contrast = float(np.abs(apart).max() / np.median(sigma[here][inside]))
     polarity: Polarity = "dark" if float(np.median(apart)) >= 0 else "bright"
     return Found(box, mask, polarity, contrast, confidence, kind_of(mask, contrast, gray.shape[0]))
-
-
-def _meet(one: Found, other: Found) -> bool:
-    top, left = max(one.box[0], other.box[0]), max(one.box[1], other.box[1])
-    bottom, right = min(one.box[2], other.box[2]), min(one.box[3], other.box[3])
-    if top >= bottom or left >= right:
-        return False
-    parts = (
-        each.mask[top - each.box[0] : bottom - each.box[0], left - each.box[1] : right - each.box[1]]
-        for each in (one, other)
-    )
-    return bool(np.logical_and(*parts).any())
-
-
-def _both(one: Found, other: Found) -> Found:
-    """Two that share pixels as one; it is what the second is if a person marked it, else what the first is."""
-    top, left = min(one.box[0], other.box[0]), min(one.box[1], other.box[1])
-    bottom, right = max(one.box[2], other.box[2]), max(one.box[3], other.box[3])
-    mask = np.zeros((bottom - top, right - left), bool)
-    for each in (one, other):
-        mask[each.box[0] - top : each.box[2] - top, each.box[1] - left : each.box[3] - left] |= each.mask
-    known = next((each for each in (one, other) if each.kind == "marked"), one)
-    return replace(
-        known,
-        box=(top, left, bottom, right),
-        mask=mask,
-        contrast=max(one.contrast, other.contrast),
-        confidence=max(one.confidence, other.confidence),
-    )

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from restorers.cleaning.found import Found, Kind
-from restorers.cleaning.maps import Infrared, joined, marked
+from restorers.cleaning.found import Found, Kind, joined
+from restorers.cleaning.maps import Infrared, marked
 from restorers.clip import Origin
 from restorers.colorspace import Space
 from restorers.render import Footage, Span
