@@ -160,7 +160,7 @@ def blemishes(
             with shown_progress(errors):
                 sheet.write_bytes(jpeg(finds.sheet(chosen, here)))
         if as_json:
-            _print_json([find.line() for find in chosen])
+            _print_json(finds.record(chosen, found))
         elif as_csv:
             sys.stdout.write(finds.listed(chosen))
         else:

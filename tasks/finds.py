@@ -116,6 +116,18 @@ def chosen(
     ]
 
 
+def record(finds: Iterable[Find], found: Iterable[Finds]) -> dict[str, list[dict[str, object]]]:
+    """Blemishes, and where a shot shows a frame twice or lacks one, each with its shot, for a script."""
+    return {
+        "blemishes": [find.line() for find in finds],
+        "irregularities": [
+            {"shot": one.shot.index, **irregularity.model_dump(mode="json")}
+            for one in found
+            for irregularity in one.mending.irregularities
+        ],
+    }
+
+
 def listed(finds: Iterable[Find]) -> str:
     """Blemishes as CSV, one a line under a line of names."""
     rows = [_flat(find.line()) for find in finds]

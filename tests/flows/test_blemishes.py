@@ -26,7 +26,9 @@ def test_a_mend_is_looked_at_taken_back_and_nothing_is_examined_again(place: Pla
     place.restored(manifest)
     with_mends = decoded(place.out / "reel" / "reel.mkv")
 
-    found = json.loads(place.run(*look, "--json").stdout)
+    told = json.loads(place.run(*look, "--json").stdout)
+    found = told["blemishes"]
+    assert told["irregularities"] == []
     one = next(b for b in found if b["action"] == "borrowed")
     picture = place.root / "sheet.jpg"
     table = place.run(*look, "--shot", one["shot"], "--frame", one["first"], "--sheet", picture)

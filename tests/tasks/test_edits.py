@@ -1,6 +1,7 @@
 """A person's edits of a repair are laid on what was found: nothing is examined again, and all else stays as it was."""
 
 from collections import Counter
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -9,11 +10,12 @@ import torch
 
 from manifests import read
 from manifests.reel import Reel
+from restorers.cleaning.exposures import Irregularity
 from restorers.cleaning.mends import Mending
 from restorers.restorer import WrongEdit
 from tasks import finds
 from tasks.examine import examined, groups, laid
-from tasks.finds import chosen, finds_so_far, listed, sheet
+from tasks.finds import chosen, finds_so_far, listed, record, sheet
 from tasks.footage import footage, remedy
 from tasks.ingest import ingested, shot_list
 from tasks.lab import Lab
@@ -176,6 +178,16 @@ def test_a_list_of_finds_has_a_line_for_each_and_one_of_names(place: Place, lab:
     box = tuple(int(row[edge]) for edge in ("top", "left", "bottom", "right"))
     assert (row["id"], row["shot"], box) == (found[0].blemish.id, "1", found[0].blemish.box)
     assert listed([]).startswith("shot,id,kind")
+
+
+def test_a_record_tells_frames_that_are_there_twice_too(place: Place, lab: Lab) -> None:
+    first, second = finds_so_far(reel_of(place), lab)
+    twice = Irregularity(kind="repeated", frame=9, last=9, count=1, confidence=0.9)
+    told = replace(second, mending=second.mending.model_copy(update={"irregularities": (twice,)}))
+    mends = chosen((first, second), actions=("borrowed",))
+    kept = record(mends, (first, told))
+    assert [one["id"] for one in kept["blemishes"]] == [find.blemish.id for find in mends]
+    assert kept["irregularities"] == [{"shot": 2, **twice.model_dump()}]
 
 
 def test_a_sheet_pictures_each_find_as_found_and_as_mended(
