@@ -22,7 +22,7 @@ from restorers.cleaning.exposures import Step, irregularities, step_to
 from restorers.cleaning.found import Found, joined
 from restorers.cleaning.lines import Line, lines
 from restorers.cleaning.maps import Maps
-from restorers.cleaning.mending import Fill, mended
+from restorers.cleaning.mending import Fill, Grain, mended
 from restorers.cleaning.mends import Mend, Mending
 from restorers.cleaning.neighbors import Box
 from restorers.cleaning.scratch_mending import corrected
@@ -60,6 +60,11 @@ class Repair(Editable):
         "network",
         description="how what no neighbor knows is filled in from around it: by a small network or a classical method; "
         "by nothing, such blemishes are left as found and listed",
+    )
+    grain: Grain = Field(
+        "own",
+        description="whose grain a mend has: that of the frames it is borrowed from, as it is; or fresh grain of its "
+        "kind on what they agree on",
     )
     reject: tuple[Rejected, ...] = Field(
         (), description="mends that a person looked at and took back: ids of blemishes, or parts of frames"
@@ -165,7 +170,7 @@ class Repair(Editable):
         )
 
     def _mended(self, shelf: Shelf, suspects: list[Mend], bench: Bench) -> list[Mend]:
-        return bench.map(lambda s: mended(shelf, s.frame, s.found, bench, fill=self.fill), suspects)
+        return bench.map(lambda s: mended(shelf, s.frame, s.found, bench, fill=self.fill, grain=self.grain), suspects)
 
 
 @dataclass(frozen=True)

@@ -150,12 +150,12 @@ def _scattered(fields: Floats, h: int, w: int, place: torch.Generator) -> Floats
 
     Seams are faded so that squares add up to one: independent cells keep their variance across them.
     """
-    out = np.zeros((3, h + CELL + SEAM, w + CELL + SEAM), np.float32)
     size = CELL + SEAM
     ramp = np.sin(np.pi / 2 * (np.arange(SEAM) + 0.5) / SEAM)
     edge = np.concatenate([ramp, np.ones(CELL - SEAM), ramp[::-1]]).astype(np.float32)
     window = np.outer(edge, edge)
     rows, columns = -(-(h + SEAM) // CELL), -(-(w + SEAM) // CELL)
+    out = np.zeros((3, rows * CELL + SEAM, columns * CELL + SEAM), np.float32)
     starts = torch.randint(0, fields.shape[-1] - size, (rows, columns, 2), generator=place).tolist()
     for i in range(rows):
         for j in range(columns):

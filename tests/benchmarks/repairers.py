@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from restorers.cleaning.found import Found
-from restorers.cleaning.mending import Fill, mended
+from restorers.cleaning.mending import Fill, Grain, mended
 from restorers.cleaning.mends import Mending
 from restorers.cleaning.shelf import REACH, Shelf
 from restorers.colorspace import Space
@@ -46,7 +46,7 @@ def ours(found: Frames, treatment: Repair | None = None, *, workers: int = 1) ->
     return _applied(shot, (treatment or Repair()).examine(shot, bench))
 
 
-def ours_told(found: Frames, masks: Mask, *, fill: Fill = "network") -> Repaired:
+def ours_told(found: Frames, masks: Mask, *, fill: Fill = "network", grain: Grain = "own") -> Repaired:
     """Mends of what a mask `(T, H, W)` points out, each connected part by itself."""
     bench = Bench()
     shot = _footage(found, bench)
@@ -55,7 +55,7 @@ def ours_told(found: Frames, masks: Mask, *, fill: Fill = "network") -> Repaired
     mends = []
     for numbers, clip in shot.windows(halo=REACH):
         shelf = Shelf(clip, model, parts)
-        mends += [mended(shelf, n, part, bench, fill=fill) for n in numbers for part in parts[n]]
+        mends += [mended(shelf, n, part, bench, fill=fill, grain=grain) for n in numbers for part in parts[n]]
     return _applied(shot, Mending.of(mends, shot.size, range(shot.first, shot.stop)))
 
 

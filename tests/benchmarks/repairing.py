@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import cv2
 import numpy as np
 
+from restorers.cleaning.mending import Grain
 from restorers.colorspace import Space
 from restorers.metrics.fidelity import color_difference
 from tests.benchmarks import moves, repairers, spoilt
 from tests.benchmarks.footage import decoded
-from tests.benchmarks.moves import FAMILIAR, HELD_OUT, Film
+from tests.benchmarks.moves import FAMILIAR, HELD_OUT, Film, Singles
 from tests.benchmarks.peers import Frames
 from tests.benchmarks.readings import Extent, Goal, Reading
 from tests.benchmarks.repairers import grown
@@ -34,6 +36,7 @@ F1, PRECISION, RECALL, OBJECTS = "F1", "precision", "recall", "objects found"
 HARD, SUCCESS, HOLE, SPOILT = "precision where hard", "success", "PSNR in holes", "pixels spoilt"
 FLAGGED, FALSE, CLOSE = "pixels flagged", "false objects", "within 3 dE2000"
 TOLD_FOR = "PSNR over Telea"
+STRENGTH, FROZEN = "grain, of outside", "grain like beside"
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ CASES: Mapping[str, Mapping[str, Case]] = {
     "scratches": {"scratches": Case(spoilt.lines(3), "found")},
     "clean": {"clean film": Case(spoilt.nothing, "clean")},
     "told": {"holes, told where": Case(spoilt.dirt(30), "told")},
+    "grain": {"grain in mends": Case(spoilt.dirt(30), "grain")},
     "hidden": {"a tenth hidden, no grain": Case(spoilt.obscured(), "told", 0.0)},
 }
 GOALS: Mapping[str, Mapping[str, Goal]] = {
@@ -58,6 +62,7 @@ GOALS: Mapping[str, Mapping[str, Goal]] = {
     "scratches": {F1: Goal(0.88), SUCCESS: Goal(0.85)},
     "clean film": {FLAGGED: Goal(0.02, least=False), FALSE: Goal(0.1, least=False)},
     "holes, told where": {HOLE: Goal(29), TOLD_FOR: Goal(7)},
+    "grain in mends": {STRENGTH: Goal(0.95), FROZEN: Goal(0.05, least=False)},
     "a tenth hidden, no grain": {CLOSE: Goal(0.95)},
 }
 
@@ -82,7 +87,7 @@ def trials(section: str, extent: Extent) -> Iterator[Trial]:
     mixed = [film for pair in zip(photographs, videos, strict=False) for film in pair] or list(photographs)
     for name in CASES[section]:
         for index, film in enumerate(mixed[: extent.most]):
-            camera = CAMERAS[(index // 2 + 1) % len(CAMERAS)]
+            camera = "still" if section == "grain" else CAMERAS[(index // 2 + 1) % len(CAMERAS)]
             yield Trial(name, section, film, camera, length, (0 if extent.familiar else 3000) + index)
 
 
@@ -91,7 +96,7 @@ def readings(trial: Trial, extent: Extent) -> list[Reading]:
     case = CASES[trial.section][trial.name]
     shot = spoilt.spoilt(_film(trial), case.layer, grain=case.grain, seed=trial.seed)
     asked: Callable[[Spoilt, bool], Iterator[tuple[str, str, float, str, bool]]]
-    asked = {"found": _found, "clean": _clean, "told": _told}[case.asked]
+    asked = {"found": _found, "clean": _clean, "told": _told, "grain": _grain}[case.asked]
     return [
         Reading(trial.name, trial.film, method, metric, value, unit, higher)
         for method, metric, value, unit, higher in asked(shot, extent.peers)
@@ -177,6 +182,29 @@ def _told(shot: Spoilt, peers: bool) -> Iterator[tuple[str, str, float, str, boo
         yield name, TOLD_FOR, _psnr(shot.clean, done, shot.spoilt) - least, "dB", True
         yield name, CLOSE, _close(shot.clean, done, shot.spoilt), "", True
         yield name, SPOILT, 100 * float((done != shot.found).any(-1)[~mask].mean()), "%", False
+
+
+def _grain(shot: Spoilt, _: bool) -> Iterator[tuple[str, str, float, str, bool]]:
+    """How strong grain is in mends against the film's own, in the median, and how like that of the frames beside."""
+    mask, truth = grown(shot.touched), _fine(shot.sound, shot.clean)
+    works = {name: repairers.ours_told(shot.found, mask, grain=name).done for name in get_args(Grain)}
+    works["temporal median"] = repairers.FINDERS["temporal median"](shot.found)
+    for name, done in works.items():
+        own = _fine(done, shot.clean)
+        beside = [(own[t][m], truth[t + step][m]) for t, m, step in _inner(shot.spoilt)]
+        strength = np.median(np.abs(own[shot.spoilt])) / np.median(np.abs(truth[shot.spoilt]))
+        yield name, STRENGTH, float(strength), "", True
+        yield name, FROZEN, float(np.corrcoef(*map(np.concatenate, zip(*beside, strict=True)))[0, 1]), "", False
+
+
+def _fine(frames: Frames, clean: Frames) -> Singles:
+    """What differs from the clean film from pixel to pixel, `(T, H, W)`."""
+    apart = frames.mean(-1, dtype=np.float32) - clean.mean(-1, dtype=np.float32)
+    return np.stack([frame - cv2.blur(frame, (5, 5)) for frame in apart])
+
+
+def _inner(masks: Mask) -> Iterator[tuple[int, Mask, int]]:
+    return ((t, masks[t], step) for t in range(1, len(masks) - 1) for step in (-1, 1))
 
 
 def _close(clean: Frames, done: Frames, mask: Mask) -> float:

@@ -96,6 +96,15 @@ def test_grain_does_not_repeat_within_a_frame() -> None:
     assert lags.max() < 0.2
 
 
+def test_grain_is_laid_on_frames_of_any_width() -> None:
+    found, widest = (
+        measured(footage_of(moving("static") + grain(moving("static"), 0.05))),
+        torch.full((3, 16, 544), 0.7),
+    )
+    for width in range(200, 545):
+        assert float(laid(found, widest[..., :width], 0, Bench()).std(-1).min()) > 0.01
+
+
 def test_grain_is_laid_twice_as_large_on_a_picture_twice_as_large() -> None:
     flat = torch.full((4, 3, 192, 256), 0.7)
     found = measured(footage_of(flat + grain(flat, 0.03, clump=1.0)))
