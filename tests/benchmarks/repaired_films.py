@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from restorers.cleaning.mends import Blemish
+from restorers.cleaning.neighbors import Box
 from restorers.deflicker import Deflicker
 from restorers.restorer import Bench
 from restorers.stabilization import Stabilization
@@ -62,16 +63,17 @@ def pictures(name: str, even: Frames, done: repairers.Repaired, extent: Extent) 
     rows = [[], []]
     for number in range(middle, min(middle + SHOWN, len(even))):
         large = [np.repeat(np.repeat(f[number], ENLARGED, 0), ENLARGED, 1) for f in (even, done.done)]
-        for blemish in done.remedy.blemishes:
-            if blemish.frame == number:
-                _outline(large[0], blemish)
+        for blemish, parts in done.remedy.pieces:
+            for part in parts:
+                if part.frame == number:
+                    _outline(large[0], blemish, part.box)
         for row, picture in zip(rows, large, strict=True):
             row.append(picture)
     strip = np.concatenate([np.concatenate(row, axis=1) for row in rows])
     cv2.imwrite(str(extent.pictures / f"{name}-repaired.png"), strip[..., ::-1])
 
 
-def _outline(picture: Frames, blemish: Blemish) -> None:
-    top, left, bottom, right = (ENLARGED * n for n in blemish.box)
+def _outline(picture: Frames, blemish: Blemish, box: Box) -> None:
+    top, left, bottom, right = (ENLARGED * n for n in box)
     color = COLORS.get(blemish.kind, OTHER) if blemish.action != "left" else (255, 0, 0)
     cv2.rectangle(picture, (left - 4, top - 4), (right + 3, bottom + 3), color, 1)
