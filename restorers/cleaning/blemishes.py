@@ -13,7 +13,7 @@ import numpy as np
 
 from restorers.cleaning.contrast import stand_out, surely
 from restorers.cleaning.evidence import level
-from restorers.cleaning.found import Found, Polarity
+from restorers.cleaning.found import Found, Polarity, kind_of
 from restorers.cleaning.neighbors import Box, Mask, Neighbor, Surroundings, around, beyond, fitted, grown
 from restorers.cleaning.shelf import FLOOR
 from restorers.detail.grain import Floats
@@ -64,7 +64,8 @@ def blemishes(
             judged = _judged(gray, sides, sigma, box, sign=sign, sensitivity=sensitivity, max_area=max_area)
             if judged is not None:
                 mask, where, contrast, proof = judged
-                found.append(Found(where, mask, polarity, contrast, 1 - 2 / (2 + proof)))
+                kind = kind_of(mask, contrast, len(gray))
+                found.append(Found(where, mask, polarity, contrast, 1 - 2 / (2 + proof), kind))
     return sorted(found, key=lambda f: (f.box, f.polarity))
 
 

@@ -75,6 +75,15 @@ def test_dust_is_found_and_little_else(camera: Literal["static", "pan"]) -> None
     assert np.mean(hits) > 0.8
 
 
+@pytest.mark.parametrize("detector", ["network", "classical"])
+def test_what_is_found_is_listed_under_its_class(detector: Literal["network", "classical"]) -> None:
+    dirty = film("static")
+    dirty[2, :, 60:62, 40:70] = 1.7
+    dirty[3, :, 30:33, 100:103] = 0.05
+    found = {b.kind: b.first for b in examined(dirty, Repair(detector=detector)).blemishes}
+    assert found == {"hair": 2, "dirt": 3}  # of a picture of 144 lines
+
+
 def test_dust_on_a_frame_shown_twice_is_found() -> None:
     once, truth = soiled(film("pan"))
     shown = [0, 1, 2, 3, 3, 4, 5, 5, 6, 7]
