@@ -48,7 +48,7 @@ class Repair(Editable):
         6.0, ge=3, le=20, description="how many sigmas of the film's grain a blemish must stand out by; more finds less"
     )
     detector: Literal["network", "classical"] = Field(
-        "classical",
+        "network",
         description="what tells where something lies on a frame: rules and a small network, or rules alone",
     )
     confidence: float = Field(
