@@ -90,10 +90,14 @@ class Repair(Editable):
         model = granularity.measured(footage)
         seen, mends = _Seen(Maps.of(footage)), list[Mend]()
         shelf: Shelf | None = None
-        for numbers, clip in footage.windows(STRIDE, halo=2 * REACH):
-            shelf = Shelf(clip, model, seen.found) if shelf is None else shelf.turned(clip)
-            self._look(shelf, range(len(seen.found) + footage.first, min(numbers.stop + REACH, clip.stop)), bench, seen)
-            mends += self._mended(shelf, [Mend(n, found) for n in numbers for found in seen.found[n]], bench)
+        looked = done = footage.first
+        for _, clip in footage.windows(STRIDE):
+            shelf = Shelf(clip, model, seen.found) if shelf is None else shelf.turned(clip, done - REACH)
+            ahead = 0 if clip.stop == footage.stop else REACH
+            coming, looked = range(looked, max(clip.stop - ahead, looked)), max(clip.stop - ahead, looked)
+            self._look(shelf, coming, bench, seen)
+            ready, done = range(done, max(looked - ahead, done)), max(looked - ahead, done)
+            mends += self._mended(shelf, [Mend(n, found) for n in ready for found in seen.found[n]], bench)
         del shelf
         flying = _flying(seen.found, seen.exposures)
         mends = [Mend(m.frame, m.found, reason="moves") if (m.frame, m.found.box) in flying else m for m in mends]

@@ -1,12 +1,14 @@
 """A window of frames with what is computed of each of them once."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from restorers.cleaning.found import Found
 from restorers.cleaning.neighbors import Box, Neighbor
@@ -23,11 +25,75 @@ CALM = 0.8  # pixels: Gaussian blur
 STRANGE = 6.0  # sigmas that no 5 x 5 pixels of it differ by
 
 
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """Consecutive frames of a shot, each by itself: a later strip shares those that both hold.
+
+    Attributes:
+        frames: each `(3, H, W)`, density.
+        origins: the marks of each, `(H, W)`.
+        first: reel number of the first frame.
+    """
+
+    frames: tuple[Tensor, ...]
+    origins: tuple[Tensor, ...]
+    first: int
+
+    @classmethod
+    def of(cls, clip: Clip) -> Self:
+        """The frames of a clip."""
+        return cls(tuple(clip.frames), tuple(clip.origin), clip.first)
+
+    @property
+    def stop(self) -> int:
+        """Reel number behind the last frame."""
+        return self.first + len(self.frames)
+
+    @property
+    def numbers(self) -> range:
+        """Reel numbers of the frames."""
+        return range(self.first, self.stop)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.frames[0].shape[1], self.frames[0].shape[2]
+
+    def __getitem__(self, number: int) -> Tensor:
+        """The frame `(3, H, W)` of a reel number.
+
+        Raises:
+            IndexError: the strip does not hold that frame.
+        """
+        return self.frames[self._place(number)]
+
+    def origin(self, number: int) -> Tensor:
+        """The marks of a frame, `(H, W)`.
+
+        Raises:
+            IndexError: the strip does not hold that frame.
+        """
+        return self.origins[self._place(number)]
+
+    def further(self, clip: Clip, first: int) -> Self:
+        """The frames from a number on, and those of the clip that follows."""
+        kept = max(first - self.first, 0)
+        return type(self)(
+            (*self.frames[kept:], *clip.frames), (*self.origins[kept:], *clip.origin), self.first + kept
+        )
+
+    def _place(self, number: int) -> int:
+        if number not in self.numbers:
+            raise IndexError(f"frame {number} is not in the strip {self.first}-{self.stop - 1}")
+        return number - self.first
+
+
 class Shelf:
     """A window of frames with what is computed of each of them once: gray densities, small pictures, flows."""
 
-    def __init__(self, clip: Clip, model: GrainModel, dirt: Mapping[int, list[Found]] | None = None) -> None:
-        self.clip, self.model, self._dirt = clip, model, {} if dirt is None else dirt
+    def __init__(self, clip: Clip | Strip, model: GrainModel, dirt: Mapping[int, list[Found]] | None = None) -> None:
+        self.clip = Strip.of(clip) if isinstance(clip, Clip) else clip
+        self.model, self._dirt = model, {} if dirt is None else dirt
         self._dirty: dict[int, Floats] = {}
         self._grays: dict[int, Floats] = {}
         self._calm: dict[int, Floats] = {}
@@ -39,10 +105,10 @@ class Shelf:
         self._drifts: dict[tuple[int, int], tuple[float, float]] = {}
         self._neighbors: dict[tuple[int, int], Neighbor] = {}
 
-    def turned(self, clip: Clip) -> "Shelf":
-        """The shelf of a later window of the shot, with what was computed of the frames that both hold."""
-        later = Shelf(clip, self.model, self._dirt)
-        here = clip.numbers
+    def turned(self, clip: Clip, first: int) -> "Shelf":
+        """The shelf from a frame on and with the clip that follows, and with what was computed of what is kept."""
+        later = Shelf(self.clip.further(clip, first), self.model, self._dirt)
+        here = later.clip.numbers
         singly: list[tuple[dict[int, Any], dict[int, Any]]] = [
             (self._dirty, later._dirty),
             (self._grays, later._grays),
@@ -155,7 +221,7 @@ class Shelf:
     def dirty(self, number: int) -> Floats:
         """Where dirt is known to lie on a frame, or what it shows is no film at all, `(H, W)`: 1 there, else 0."""
         if number not in self._dirty:
-            made_up = self.clip.origin[number - self.clip.first] >= Origin.INTERPOLATED
+            made_up = self.clip.origin(number) >= Origin.INTERPOLATED
             there = made_up.cpu().numpy().astype(np.float32)
             for found in self._dirt.get(number, []):
                 top, left, bottom, right = found.box
