@@ -205,12 +205,14 @@ class Shelf:
         """How far two frames differ on average, over what two exposures of a still scene do by their grain."""
         key = (min(one, two), max(one, two))
         if key not in self._apart:
-            self._apart[key] = float(self._difference(*key).mean()) / UNIT
+            one, two = self.gray(key[0]), self.gray(key[1])
+            self._apart[key] = _mean_difference(one, two, self.sigma(key[0])) / UNIT
         return self._apart[key]
 
     def grainy(self, number: int) -> bool:
         """Whether most of a frame shows more grain than a scan's own steps."""
-        return bool(np.median(self.sigma(number)) > FLOOR)
+        sigma = self.sigma(number)
+        return 2 * cv2.countNonZero(np.asarray(sigma > np.float32(FLOOR)).view(np.uint8)) >= sigma.size
 
     def sigma(self, number: int) -> Floats:
         """Sigma of the grain in a frame's gray densities, `(H, W)`."""
@@ -256,17 +258,32 @@ def gray_sigma(model: GrainModel, gray: Floats) -> Floats:
     """Standard deviation of grain in the mean of the channels, at each pixel, never below the scan's own steps."""
     curve = np.sqrt(np.einsum("ik,jk,ij->k", model.sigma, model.sigma, model.correlation) / 9)
     calm = np.asarray(cv2.blur(gray, (5, 5)), np.float32)
-    return _read(calm, np.array(model.levels), curve, FLOOR)
+    return _read(calm, np.array(model.levels, np.float32), curve.astype(np.float32), FLOOR)
 
 
 @compiled
-def _read(places: Floats, levels: NDArray[np.float64], curve: NDArray[np.float64], least: float) -> Floats:
+def _read(places: Floats, levels: Floats, curve: Floats, least: float) -> Floats:
     """What a curve over evenly spaced levels is at some places `(h, w)`, no less than the least."""
-    out, last = np.empty(places.shape, np.float32), len(levels) - 1
-    step, rises = levels[1] - levels[0], np.diff(curve) / np.diff(levels)
+    out, last = np.empty(places.shape, np.float32), np.int32(len(levels) - 2)
+    rises = np.diff(curve) / np.diff(levels)
+    starts = curve[:-1] - rises * levels[:-1]
+    lowest, highest, steps = levels[0], levels[-1], np.float32(1) / (levels[1] - levels[0])
     for i in range(places.shape[0]):
         for j in range(places.shape[1]):
-            place = min(max(float(places[i, j]), levels[0]), levels[last])
-            k = min(int((place - levels[0]) / step), last - 1)
-            out[i, j] = max(rises[k] * (place - levels[k]) + curve[k], least)
+            place = min(max(places[i, j], lowest), highest)
+            k = min(np.int32((place - lowest) * steps), last)
+            out[i, j] = max(rises[k] * place + starts[k], np.float32(least))
     return out
+
+
+@compiled
+def _mean_difference(one: Floats, two: Floats, sigma: Floats) -> float:
+    """The mean of what two pictures `(H, W)` differ by, in sigmas."""
+    sums = np.zeros(one.shape[1], np.float32)
+    for i in range(one.shape[0]):
+        for j in range(one.shape[1]):
+            sums[j] += abs(one[i, j] - two[i, j]) / sigma[i, j]
+    total = 0.0
+    for j in range(len(sums)):
+        total += sums[j]
+    return total / one.size

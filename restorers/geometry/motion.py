@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from restorers.colorspace import Space, converted, luma
+from restorers.compiled import compiled
 
 Picture: TypeAlias = NDArray[np.uint8]
 Flow: TypeAlias = NDArray[np.float32]
@@ -172,12 +173,24 @@ def _shrunk_luma(frame: Tensor, times: int) -> NDArray[np.float32]:
 
 
 def _small_luma(frame: Tensor, lines: int) -> NDArray[np.float32]:
-    gray = np.ascontiguousarray(luma(frame.to(torch.float32))[0].cpu().numpy())
+    frame = frame.to(torch.float32)
+    gray = luma(frame)[0].cpu().numpy() if frame.is_cuda else np.empty(frame.shape[-2:], np.float32)
+    if not frame.is_cuda:
+        _weighed(frame.numpy(), gray)
     height, width = gray.shape
     if height <= lines:
         return gray
     size = (max(round(width * lines / height), 1), lines)
     return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+@compiled
+def _weighed(planes: NDArray[np.float32], gray: NDArray[np.float32]) -> None:
+    """`luma` of planes `(3, H, W)`, in one pass."""
+    for i in range(gray.shape[0]):
+        for j in range(gray.shape[1]):
+            red, green = np.float32(LUMA[0]) * planes[0, i, j], np.float32(LUMA[1]) * planes[1, i, j]
+            gray[i, j] = red + green + np.float32(LUMA[2]) * planes[2, i, j]
 
 
 def _normal(gray: cv2.typing.MatLike) -> NDArray[np.float32]:
