@@ -90,14 +90,15 @@ class Repair(Editable):
         model = granularity.measured(footage)
         seen, mends = _Seen(Maps.of(footage)), list[Mend]()
         shelf: Shelf | None = None
-        looked = done = footage.first
+        looked = finished = footage.first
         for _, clip in footage.windows(STRIDE):
-            shelf = Shelf(clip, model, seen.found) if shelf is None else shelf.turned(clip, done - REACH)
+            shelf = Shelf(clip, model, seen.found) if shelf is None else shelf.turned(clip, finished - REACH)
             ahead = 0 if clip.stop == footage.stop else REACH
-            coming, looked = range(looked, max(clip.stop - ahead, looked)), max(clip.stop - ahead, looked)
-            self._look(shelf, coming, bench, seen)
-            ready, done = range(done, max(looked - ahead, done)), max(looked - ahead, done)
-            mends += self._mended(shelf, [Mend(n, found) for n in ready for found in seen.found[n]], bench)
+            ready = range(looked, max(clip.stop - ahead, looked))
+            self._look(shelf, ready, bench, seen)
+            whole = range(finished, max(ready.stop - ahead, finished))
+            mends += self._mended(shelf, [Mend(n, found) for n in whole for found in seen.found[n]], bench)
+            looked, finished = ready.stop, whole.stop
         del shelf
         flying = _flying(seen.found, seen.exposures)
         mends = [Mend(m.frame, m.found, reason="moves") if (m.frame, m.found.box) in flying else m for m in mends]

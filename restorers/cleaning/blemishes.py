@@ -11,15 +11,15 @@ image sequences based on rank ordered differences*, 1997 (both neighbors ranked 
 import cv2
 import numpy as np
 
-from restorers.cleaning.contrast import stand_out, surely
-from restorers.cleaning.evidence import level
+from restorers.cleaning.contrast import Marks, grown_from, seeds_at
+from restorers.cleaning.crops import standing, surely
+from restorers.cleaning.evidence import Contrast, contrast
 from restorers.cleaning.found import Found, Polarity, kind_of
 from restorers.cleaning.neighbors import Box, Mask, Neighbor, Surroundings, around, beyond, fitted, grown
 from restorers.cleaning.shelf import FLOOR
 from restorers.detail.grain import Floats
-from restorers.geometry.motion import Picture
 
-SLACK = 0.25  # of what the picture changes by from pixel to pixel: misregistration no flow is free of
+UNSURE = 2.0  # sigmas by which a pixel that is looked at more closely may stand out further
 CROWD = 32  # pixels
 HIDDEN = 4  # pixels around a blemish whose flow it may have spoilt
 MARGIN = 16
@@ -32,7 +32,13 @@ SEARCH = 24  # pixels around a blemish within which a neighbor must not show the
 
 
 def blemishes(
-    gray: Floats, sides: tuple[Neighbor, Neighbor], sigma: Floats, *, sensitivity: float, max_area: int
+    gray: Floats,
+    sides: tuple[Neighbor, Neighbor],
+    sigma: Floats,
+    seen: Contrast | None = None,
+    *,
+    sensitivity: float,
+    max_area: int,
 ) -> list[Found]:
     """Blemishes of a frame, by the two frames beside it.
 
@@ -40,45 +46,28 @@ def blemishes(
         gray: mean density of the channels, `(H, W)`.
         sides: the frames before and after, or two on the same side at the end of a shot.
         sigma: of the grain in `gray`, `(H, W)`.
+        seen: `contrast` of it, where that is known.
         sensitivity: sigmas by which the heart of a blemish stands out; its rim by half as many.
         max_area: pixels beyond which it is taken for part of the picture.
 
     Returns:
         Nothing at all where the neighbors explain too little of the frame: a flash, a cut that was missed.
     """
-    one, two = sides
-    ratio = np.zeros_like(gray)
-    levels = level(gray, one, sigma), level(gray, two, sigma)
-    stand_out(gray, one.gray, two.gray, one.flow, two.flow, sigma, *levels, sensitivity / 2, ratio)
-    dark, bright = _beyond(ratio, sensitivity), _beyond(-ratio, sensitivity)
-    seeds = dark | bright
-    if cv2.countNonZero(seeds) > LOST * seeds.size:
-        return []
+    blurred = max(sensitivity - UNSURE, 0.5)
+    if seen is None or seen.least > blurred:
+        seen = contrast(gray, sides, sigma, noticed=blurred, least=blurred)
+    boxes, seeds = _standing_out(gray, sides, sigma, seen, sensitivity=sensitivity, max_area=max_area)
     found: list[Found] = []
-    polarities: tuple[tuple[int, Polarity], ...] = ((1, "dark"), (-1, "bright"))
-    for sign, polarity in polarities:
-        wide = _beyond(sign * ratio, 0)
-        for box in _boxes(wide, dark if sign > 0 else bright, max_area):
-            if _crowded(seeds, box):
-                continue
-            judged = _judged(gray, sides, sigma, box, sign=sign, sensitivity=sensitivity, max_area=max_area)
-            if judged is not None:
-                mask, where, contrast, proof = judged
-                kind = kind_of(mask, contrast, len(gray))
-                found.append(Found(where, mask, polarity, contrast, 1 - 2 / (2 + proof), kind))
+    for sign, box in boxes:
+        if _crowded(seeds, box):
+            continue
+        judged = _judged(gray, sides, sigma, box, sign=sign, sensitivity=sensitivity, max_area=max_area)
+        if judged is not None:
+            mask, where, height, proof = judged
+            polarity: Polarity = "dark" if sign > 0 else "bright"
+            kind = kind_of(mask, height, len(gray))
+            found.append(Found(where, mask, polarity, height, 1 - 2 / (2 + proof), kind))
     return sorted(found, key=lambda f: (f.box, f.polarity))
-
-
-def scatter(one: Floats, two: Floats, sigma: Floats, *, disagreement: bool) -> Floats:
-    """One sigma of what a sound pixel may differ by: grain, slight misregistration, what the neighbors disagree by."""
-    mean = (one + two) / 2
-    square = np.ones((3, 3), np.uint8)
-    slope = SLACK * (cv2.dilate(mean, square) - cv2.erode(mean, square) - 2 * sigma).clip(0)
-    variance = sigma**2 + slope**2
-    if disagreement:
-        apart = cv2.blur(np.abs(one - two), (7, 7)) / 1.128
-        variance += np.maximum(apart**2 - sigma**2, 0)
-    return np.asarray(np.sqrt(variance), np.float32)
 
 
 def borne_out(gray: Floats, sides: tuple[Neighbor, Neighbor], sigma: Floats, found: Found, dirty: Mask) -> bool:
@@ -100,7 +89,7 @@ def borne_out(gray: Floats, sides: tuple[Neighbor, Neighbor], sigma: Floats, fou
     unseen = beyond(tries[0][0], crop, gray.shape) | beyond(tries[1][0], crop, gray.shape)
     ring = grown(mask, 5) & ~grown(mask | dirty[cut], 2) & ~unseen
     apart = np.abs(here - one), np.abs(here - two)
-    explained = np.maximum(*apart) < 4 * np.hypot(scatter(one, two, grain, disagreement=False), FLOOR)
+    explained = np.maximum(*apart) < 4 * np.hypot(standing(here, one, two, grain, 1, np.inf)[1], FLOOR)
     if not ring.any() or float(explained[ring].mean()) < SOUND:
         return False
     return _unlike(gray, sides, crop, (mask, np.minimum(*apart), grain)) > UNLIKE
@@ -130,30 +119,27 @@ def _alike(one: Found, two: Found) -> bool:
     )
 
 
-def _excess(gray: Floats, one: Floats, two: Floats, sigma: Floats) -> Floats:
-    """How far the frame lies above both neighbors (positive: darker film) or below both, in density; else zero."""
-    above, below = gray - np.maximum(one, two), np.minimum(one, two) - gray
-    excess = np.where(above > 0, above, np.where(below > 0, -below, 0))
-    return np.asarray(excess + np.sign(excess) * 0.5 * sigma, np.float32)
+def _standing_out(
+    gray: Floats,
+    sides: tuple[Neighbor, Neighbor],
+    sigma: Floats,
+    seen: Contrast,
+    *,
+    sensitivity: float,
+    max_area: int,
+) -> tuple[list[tuple[int, Box]], Marks]:
+    """Signs and boxes of what stands out, and where its hearts are, `(H, W)`; no boxes where that is far too much."""
+    of = gray, (sides[0].gray, sides[1].gray), (sides[0].flow, sides[1].flow), sigma, seen.levels
+    hearts, places = np.zeros(gray.shape, np.uint8), seen.places.copy()
+    count = seeds_at(*of, places, sensitivity, hearts)
+    if count > LOST * gray.size:
+        return [], hearts
+    known, boxes = hearts.copy(), np.empty((count, 5), np.int64)
+    found = grown_from(*of, places[:count], sensitivity / 2, 2 * max_area, known, boxes)
+    return [(sign, (top, left, bottom, right)) for top, left, bottom, right, sign in boxes[:found].tolist()], hearts
 
 
-def _beyond(ratio: Floats, least: float) -> Picture:
-    return np.asarray(ratio > least).view(np.uint8)
-
-
-def _boxes(wide: Picture, seeds: Picture, max_area: int) -> list[Box]:
-    """Boxes of the parts of `wide` that hold a seed."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(wide, connectivity=8)
-    seeded = np.zeros(count, bool)
-    places = cv2.findNonZero(seeds)
-    if places is not None:
-        x, y = places.reshape(-1, 2).T
-        seeded[labels[y, x]] = True
-    kept = [stats[i] for i in np.flatnonzero(seeded) if stats[i][cv2.CC_STAT_AREA] <= 2 * max_area]
-    return [(int(y), int(x), int(y + h), int(x + w)) for x, y, w, h, _ in kept]
-
-
-def _crowded(seeds: Picture, box: Box) -> bool:
+def _crowded(seeds: Marks, box: Box) -> bool:
     """Whether so much else stands out around a box that the neighbors do not show what is there."""
     top, left, bottom, right = box
     y, x = (top + bottom) // 2, (left + right) // 2
@@ -192,35 +178,34 @@ def _judged(
     if not surely(here, one, two, grain, own, sign, sensitivity):
         return None
     unseen = beyond(tries[0][0], crop, gray.shape) | beyond(tries[1][0], crop, gray.shape)
-    noise = scatter(one, two, grain, disagreement=True)
-    excess = sign * _excess(here, one, two, grain) * ~unseen
-    seeds = (excess > sensitivity * noise) & suspect
+    ratio, plain = standing(here, one, two, grain, sign, sensitivity / 2)
+    ratio[unseen] = 0
+    seeds = (ratio > sensitivity) & suspect
     if not seeds.any():
         return None
-    count, labels = cv2.connectedComponents((excess > sensitivity / 2 * noise).view(np.uint8), connectivity=8)
+    count, labels = cv2.connectedComponents((ratio > sensitivity / 2).view(np.uint8), connectivity=8)
     members = np.zeros(count, bool)
     members[labels[seeds]] = True
     mask = members[labels]
     if mask.sum() > max_area:
         return None
+    apart = np.abs(here - one), np.abs(here - two)
     ring = grown(mask, 5) & ~grown(mask, 2) & ~unseen
-    plain = scatter(one, two, grain, disagreement=False)
-    explained = np.maximum(np.abs(here - one), np.abs(here - two)) < 4 * np.hypot(plain, FLOOR)
+    explained = np.maximum(*apart) < 4 * np.hypot(plain, FLOOR)
     if not ring.any() or float(explained[ring].mean()) < SOUND:
         return None
-    contrast = float((excess / noise)[mask].max())
-    proof = contrast / (float((np.abs(one - two) / np.sqrt(grain * plain))[grown(mask, HIDDEN)].mean()) + 0.25)
+    height = float(ratio[mask].max())
+    proof = height / (float((np.abs(one - two) / np.sqrt(grain * plain))[grown(mask, HIDDEN)].mean()) + 0.25)
     if proof < PROOF:
         return None
-    along = np.minimum(np.abs(here - one), np.abs(here - two))
-    proof *= np.exp(1.5 * (_unlike(gray, sides, crop, (mask, along, grain)) - 1))
+    proof *= np.exp(1.5 * (_unlike(gray, sides, crop, (mask, np.minimum(*apart), grain)) - 1))
     if proof < PROOF:
         return None
     whole = grown(mask, 1)
     rows, columns = np.flatnonzero(whole.any(1)), np.flatnonzero(whole.any(0))
     tight = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     where = (top + int(rows[0]), left + int(columns[0]), top + int(rows[-1]) + 1, left + int(columns[-1]) + 1)
-    return whole[tight].copy(), where, contrast, float(proof)  # a view would keep the whole crop
+    return whole[tight].copy(), where, height, float(proof)  # a view would keep the whole crop
 
 
 def _unlike(gray: Floats, sides: tuple[Neighbor, Neighbor], crop: Box, shown: tuple[Mask, Floats, Floats]) -> float:

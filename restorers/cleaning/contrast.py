@@ -1,7 +1,6 @@
-"""How a frame contrasts with its neighbors, in compiled loops: over all of it, and over tiles of it in many ways.
+"""How a frame contrasts with its neighbors, in compiled loops over all of it.
 
-Places on a neighbor follow from the flow, which may be of a smaller picture. Tiles are 64 x 64 pixels; `rows` and
-`columns` say where on the frame they are, edges repeated.
+Places on a neighbor follow from the flow, which may be of a smaller picture.
 
 All of them are in one file, since compiled code that is kept is made anew only when its own file changes.
 """
@@ -13,17 +12,12 @@ from restorers.compiled import compiled
 from restorers.detail.grain import Floats
 
 Counts = NDArray[np.int64]
+Marks = NDArray[np.uint8]
 
-TILE = 64  # pixels
-APART, EXCESS, MISS, HIGH, SLOPE, BEYOND, UNEVEN = 0, 2, 3, 5, 6, 7, 9  # where they are among the planes
-WIDEST = 8.0  # sigmas beyond which more says nothing more
 UNSURE = 1.5  # sigmas by which interpolating less well may be off
-NOTICED = 2.0  # sigmas below which a difference is not looked at
 SLACK = 0.25  # of what the picture changes by from pixel to pixel: misregistration no flow is free of
 STEP = 4  # pixels between those that the level of a neighbor is taken from
-HIDING = 2.0  # sigmas of excess that the flow may be spoilt by
-REACH = 15  # pixels from which it is filled in
-FEWEST = 20  # pixels it wants for that
+NONE, DARK, BRIGHT, REACHED, LOST = 1, 2, 3, 4, 8  # what is known of a pixel; the last two are added to the others
 
 
 @compiled
@@ -51,116 +45,149 @@ def compare(
     sigma: Floats,
     level_one: Floats,
     level_two: Floats,
+    noticed: float,
+    least: float,
     out: Floats,
-) -> None:
-    """By how many sigmas a frame stands out from both its neighbors; `out` holds zeros."""
+    places: Counts,
+) -> int:
+    """By how many sigmas a frame stands out from both its neighbors, where it is so many; `out` holds zeros.
+
+    `places`, row * width + column, are given those where it does by `least` sigmas, how steep the picture is left out
+    of account; returns how many they are.
+    """
     height, width = gray.shape
-    places, left, right = np.empty((2, width), np.float32), np.empty(width, np.int64), np.empty(width, np.float32)
+    at, left, right = np.empty((2, width), np.float32), np.empty(width, np.int64), np.empty(width, np.float32)
+    apart, count = np.empty(width, np.float32), 0
     _columns(width, flow_one.shape[1], left, right)
     up, along = np.float32(1 / (flow_two.shape[0] / height)), np.float32(1 / (flow_two.shape[1] / width))
-    noticed, half, zero = np.float32(NOTICED), np.float32(0.5), np.float32(0)
+    few, many, half, zero = np.float32(noticed), np.float32(least), np.float32(0.5), np.float32(0)
     for y in range(height):
-        _places(flow_one, y, height, left, right, 1, places)
+        _places(flow_one, y, height, left, right, 1, at)
+        _shown_along(one, at, apart)
+        for x in range(width):
+            apart[x] = gray[y, x] - level_one[y // STEP, x // STEP] - apart[x]
         top, low = _row(y, height, flow_two.shape[0])
         for x in range(width):
-            least = noticed * sigma[y, x]
-            first = gray[y, x] - level_one[y // STEP, x // STEP] - _shown(one, places[0, x], places[1, x])
-            if abs(first) < least:
+            first, grain = apart[x], sigma[y, x]
+            if abs(first) < few * grain:
                 continue
             v = np.float32(y) + up * _between(flow_two, top, low, left[x], right[x], 1)
             u = np.float32(x) + along * _between(flow_two, top, low, left[x], right[x], 0)
             second = gray[y, x] - level_two[y // STEP, x // STEP] - _shown(two, v, u)
-            if first * second <= zero or abs(second) < least:
+            if first * second <= zero or abs(second) < few * grain:
                 continue
-            slope = half * (_slope(one, places[0, x], places[1, x]) + _slope(two, v, u))
-            slope = np.float32(SLACK) * max(slope - np.float32(3) * sigma[y, x], zero)
-            nearest = min(abs(first), abs(second)) / np.sqrt(sigma[y, x] * sigma[y, x] + slope * slope)
+            nearest = min(abs(first), abs(second))
+            if nearest >= many * grain:
+                places[count] = y * width + x
+                count += 1
+            slope = half * (_slope(one, at[0, x], at[1, x]) + _slope(two, v, u))
+            slope = np.float32(SLACK) * max(slope - np.float32(3) * grain, zero)
+            nearest /= np.sqrt(grain * grain + slope * slope)
             out[y, x] = nearest if first > zero else -nearest
+    return count
 
 
 @compiled
-def stand_out(
+def seeds_at(
     gray: Floats,
-    one: Floats,
-    two: Floats,
-    flow_one: Floats,
-    flow_two: Floats,
+    sides: tuple[Floats, Floats],
+    flows: tuple[Floats, Floats],
     sigma: Floats,
-    level_one: Floats,
-    level_two: Floats,
+    levels: tuple[Floats, Floats],
+    places: Counts,
     least: float,
-    out: Floats,
-) -> None:
-    """By how many times what a sound pixel may differ by a frame stands out from both its neighbors, if `least` times.
+    out: Marks,
+) -> int:
+    """Mark the places that do stand out by `least` times what a sound pixel may; returns how many they are.
 
-    Bicubic, where bilinear interpolation does not rule it out; `out` holds zeros.
+    `places` begins with these afterwards; `out`, which holds zeros, is given whether they are `DARK` or `BRIGHT`.
+    """
+    width, count = gray.shape[1], 0
+    for k in range(len(places)):
+        y, x = places[k] // width, places[k] % width
+        ratio = _ratio(gray, sides, flows, sigma, levels, y, x, least)
+        if ratio != 0:
+            out[y, x] = _kind(ratio)
+            places[count] = places[k]
+            count += 1
+    return count
+
+
+@compiled
+def grown_from(
+    gray: Floats,
+    sides: tuple[Floats, Floats],
+    flows: tuple[Floats, Floats],
+    sigma: Floats,
+    levels: tuple[Floats, Floats],
+    seeds: Counts,
+    least: float,
+    most: int,
+    known: Marks,
+    out: Counts,
+) -> int:
+    """Boxes of what hangs together with seeds and stands out by `least` times what a sound pixel may.
+
+    Only pixels around the seeds are looked at; `known` holds the seeds' kinds, else zeros. `out` is given top, left,
+    bottom, right and the sign of each (1, darker than both neighbors) that has no more than so many pixels; returns
+    how many they are.
     """
     height, width = gray.shape
-    places, left, right = np.empty((2, width), np.float32), np.empty(width, np.int64), np.empty(width, np.float32)
-    others = np.empty((2, width), np.float32)
-    _columns(width, flow_one.shape[1], left, right)
-    half, zero, rows, columns = np.float32(0.5), np.float32(0), np.float32(height - 0.5), np.float32(width - 0.5)
-    noticed, enough = np.float32(max(least - UNSURE, 0.5)), np.float32(least)
-    for y in range(height):
-        _places(flow_one, y, height, left, right, 1, places)
-        _places(flow_two, y, height, left, right, 1, others)
-        for x in range(width):
-            grain = sigma[y, x]
-            here = gray[y, x] - level_one[y // STEP, x // STEP]
-            first = here - _shown(one, places[0, x], places[1, x])
-            if abs(first) < noticed * grain:
-                continue
-            v, u = others[0, x], others[1, x]
-            too = gray[y, x] - level_two[y // STEP, x // STEP]
-            second = too - _shown(two, v, u)
-            if first * second <= zero or abs(second) < noticed * grain:
-                continue
-            if not (-half <= min(v, places[0, x]) and max(v, places[0, x]) <= rows):
-                continue
-            if not (-half <= min(u, places[1, x]) and max(u, places[1, x]) <= columns):
-                continue
-            first, second = here - _cubic(one, places[0, x], places[1, x]), too - _cubic(two, v, u)
-            if first * second <= zero:
-                continue
-            nearest = min(abs(first), abs(second)) + half * grain
-            if nearest <= enough * grain:
-                continue
-            slope = _mean_slope(one, two, places[0, x], places[1, x], v, u)
-            slope = np.float32(SLACK) * max(slope - np.float32(2) * grain, zero)
-            nearest /= np.sqrt(grain * grain + slope * slope)
-            if nearest > enough:
-                out[y, x] = nearest if first > zero else -nearest
+    waiting, count = np.empty(most + 1, np.int64), 0
+    for k in range(len(seeds)):
+        place = seeds[k]
+        if known[place // width, place % width] > BRIGHT:
+            continue
+        own = known[place // width, place % width]
+        known[place // width, place % width] = own + REACHED
+        waiting[0], area, done, lost = place, 1, 0, False
+        top, left, bottom, right = height, width, 0, 0
+        while done < area and not lost:
+            i, j = waiting[done] // width, waiting[done] % width
+            done += 1
+            top, left, bottom, right = min(top, i), min(left, j), max(bottom, i + 1), max(right, j + 1)
+            for y in range(max(i - 1, 0), min(i + 2, height)):
+                for x in range(max(j - 1, 0), min(j + 2, width)):
+                    if known[y, x] == 0:
+                        known[y, x] = _kind(_ratio(gray, sides, flows, sigma, levels, y, x, least))
+                    lost = lost or known[y, x] == own + LOST
+                    if known[y, x] == own:
+                        known[y, x] = own + REACHED
+                        waiting[min(area, most)] = y * width + x
+                        area += 1
+            lost = lost or area > most
+        if lost:
+            for n in range(min(area, most + 1)):
+                known[waiting[n] // width, waiting[n] % width] = own + LOST
+            continue
+        out[count, 0], out[count, 1], out[count, 2], out[count, 3] = top, left, bottom, right
+        out[count, 4] = 1 if own == DARK else -1
+        count += 1
+    return count
 
 
 @compiled
-def surely(
-    here: Floats, one: Floats, two: Floats, sigma: Floats, box: tuple[int, int, int, int], sign: int, least: float
-) -> bool:
-    """Whether anything in a box of a crop stands out from both neighbors by `least` times what a sound pixel may.
+def cells_of(excess: Floats, side: int, patch: float, heart: float, size: int, out: Marks) -> None:
+    """Mark cells, so many pixels wide, that hold a pixel beyond `heart`, or `side` x `side` of a mean beyond `patch`.
 
-    They were brought to it; that is grain, slight misregistration, and what the neighbors disagree by.
+    `out` holds zeros. Nothing stands out beyond the frame.
     """
-    height, width = here.shape
-    for i in range(box[0], box[2]):
-        for j in range(box[1], box[3]):
-            grain = float(sigma[i, j])
-            above = sign * (here[i, j] - one[i, j]), sign * (here[i, j] - two[i, j])
-            excess = min(above[0], above[1]) + 0.5 * grain
-            if excess <= least * grain:
-                continue
-            low, high, apart, count = np.inf, -np.inf, 0.0, 0
-            for y in range(max(i - 3, 0), min(i + 4, height)):
-                for x in range(max(j - 3, 0), min(j + 4, width)):
-                    apart += abs(one[y, x] - two[y, x])
-                    count += 1
-                    if abs(y - i) < 2 and abs(x - j) < 2:
-                        mean = 0.5 * (one[y, x] + two[y, x])
-                        low, high = min(low, mean), max(high, mean)
-            slope, apart = SLACK * max(high - low - 2 * grain, 0.0), apart / count / 1.128
-            variance = grain * grain + slope * slope + max(apart * apart - grain * grain, 0.0)
-            if excess > least * np.sqrt(variance):
-                return True
-    return False
+    height, width = excess.shape
+    sums, reach, bound = np.zeros(width + side, np.float32), side // 2, np.float32(patch * side * side)
+    marks, most = np.empty(width, np.bool_), np.float32(heart)
+    for y in range(height):
+        sums[:] = 0
+        for i in range(max(y - reach, 0), min(y + reach + 1, height)):
+            for x in range(width):
+                sums[x + reach] += excess[i, x]
+        for x in range(width):
+            total = sums[x]
+            for j in range(1, side):
+                total += sums[x + j]
+            marks[x] = (abs(total) > bound) | (abs(excess[y, x]) > most)
+        for x in range(width):
+            if marks[x]:
+                out[y // size, x // size] = 1
 
 
 @compiled
@@ -180,174 +207,77 @@ def carried(flow: Floats, size: tuple[int, int], top: int, left: int, out: Float
 
 
 @compiled
-def frame_planes(
-    gray: Floats, sigma: Floats, excess: Floats, rows: Counts, columns: Counts, out: Floats, scratch: Floats
-) -> None:
-    """Planes of the frame alone; `scratch` is given what is not hidden, first."""
-    known, here, even, weight = scratch[0], scratch[1], scratch[2], scratch[3]
-    for i in range(TILE):
-        for j in range(TILE):
-            y, x = rows[i], columns[j]
-            here[i, j], weight[i, j] = gray[y, x], np.float32(1)
-            out[EXCESS, i, j] = _clipped(excess[y, x], WIDEST)
-            known[i, j] = np.float32(abs(excess[y, x]) > np.float32(HIDING))
-            out[SLOPE, i, j] = out[UNEVEN, i, j] = np.float32(0)
-    _most(known, 3, scratch[4], known)
-    for i in range(TILE):
-        for j in range(TILE):
-            known[i, j] = np.float32(1) - known[i, j]
-    _summed(here, 7, scratch[4], even)
-    _summed(weight, 7, scratch[4], weight)
-    for i in range(TILE):
-        for j in range(TILE):
-            high = (here[i, j] - even[i, j] / weight[i, j]) / sigma[rows[i], columns[j]]
-            out[HIGH, i, j] = _clipped(high, WIDEST)
+def _ratio(
+    gray: Floats,
+    sides: tuple[Floats, Floats],
+    flows: tuple[Floats, Floats],
+    sigma: Floats,
+    levels: tuple[Floats, Floats],
+    row: int,
+    column: int,
+    least: float,
+) -> float:
+    """By how many times what a sound pixel may a pixel stands out from both neighbors, 0 if not `least` times.
 
-
-@compiled
-def brought(
-    other: Floats,
-    flow: Floats,
-    astray: Floats,
-    size: tuple[int, int],
-    rows: Counts,
-    columns: Counts,
-    miss: Floats,
-    scratch: Floats,
-) -> None:
-    """A neighbor brought to a tile along the flow, filled in where something is hidden.
-
-    `scratch` holds what is not hidden, first; it is given the flow across and down, second and third, and what the
-    neighbor shows, last.
+    Bicubic, where bilinear interpolation does not rule it out.
     """
-    known, u, v, weight, there = scratch[0], scratch[1], scratch[2], scratch[3], scratch[7]
-    down, across = flow.shape[0] / size[0], flow.shape[1] / size[1]
-    up, along, half = np.float32(1 / down), np.float32(1 / across), np.float32(0.5)
-    sideways, downwards = flow[:, :, 0], flow[:, :, 1]
-    for i in range(TILE):
-        y = np.float32((rows[i] + half) * down - half)
-        for j in range(TILE):
-            x = np.float32((columns[j] + half) * across - half)
-            miss[i, j] = min(_shown(astray, y, x), np.float32(8)) * half
-            u[i, j] = along * _shown(sideways, y, x)
-            v[i, j] = up * _shown(downwards, y, x)
-    _summed(known, REACH, scratch[4], weight)
-    _fill(u, known, weight, there, scratch)
-    _fill(v, known, weight, there, scratch)
-    for i in range(TILE):
-        for j in range(TILE):
-            there[i, j] = _shown(other, np.float32(rows[i]) + v[i, j], np.float32(columns[j]) + u[i, j])
+    one, two, grain = sides[0], sides[1], sigma[row, column]
+    noticed = np.float32(max(least - UNSURE, 0.5)) * grain
+    here = gray[row, column] - levels[0][row // STEP, column // STEP]
+    y, x = _place(flows[0], row, column, gray.shape)
+    first = here - _shown(one, y, x)
+    if abs(first) < noticed:
+        return 0.0
+    too = gray[row, column] - levels[1][row // STEP, column // STEP]
+    v, u = _place(flows[1], row, column, gray.shape)
+    second = too - _shown(two, v, u)
+    if first * second <= 0 or abs(second) < noticed:
+        return 0.0
+    if min(y, v) < -0.5 or min(x, u) < -0.5 or max(y, v) > gray.shape[0] - 0.5 or max(x, u) > gray.shape[1] - 0.5:
+        return 0.0
+    first, second = here - _cubic(one, y, x), too - _cubic(two, v, u)
+    nearest = min(abs(first), abs(second)) + np.float32(0.5) * grain
+    if first * second <= 0 or nearest <= least * grain:
+        return 0.0
+    slope = np.float32(SLACK) * max(_mean_slope(one, two, y, x, v, u) - np.float32(2) * grain, np.float32(0))
+    nearest /= np.sqrt(grain * grain + slope * slope)
+    if nearest <= least:
+        return 0.0
+    return float(nearest if first > 0 else -nearest)
 
 
 @compiled
-def side_planes(
-    gray: Floats, sigma: Floats, level: Floats, rows: Counts, columns: Counts, which: int, out: Floats, scratch: Floats
-) -> None:
-    """Planes of a neighbor that was brought."""
-    u, v, most, least, there = scratch[1], scratch[2], scratch[5], scratch[6], scratch[7]
-    half, quarter = np.float32(0.5), np.float32(0.25)
-    apart, slope, uneven, beyond = out[APART + which], out[SLOPE], out[UNEVEN], out[BEYOND + which]
-    for i in range(TILE):
-        for j in range(TILE):
-            y, x = rows[i], columns[j]
-            there[i, j] += level[y // STEP, x // STEP]
-            apart[i, j] = _clipped((gray[y, x] - there[i, j]) / sigma[y, x], WIDEST)
-    _range(there, 1, scratch[4], most, least)
-    for i in range(TILE):
-        for j in range(TILE):
-            steep = (most[i, j] - least[i, j]) / sigma[rows[i], columns[j]]
-            slope[i, j] = min(slope[i, j] + quarter * steep, np.float32(WIDEST))
-            uneven[i, j] = max(uneven[i, j], min(half * (_ahead(u, i, j) + _ahead(v, i, j)), np.float32(WIDEST)))
-    _range(there, 4, scratch[4], most, least)
-    for i in range(TILE):
-        for j in range(TILE):
-            here = gray[rows[i], columns[j]]
-            outside = max(here - most[i, j], np.float32(0)) - max(least[i, j] - here, np.float32(0))
-            beyond[i, j] = _clipped(outside / sigma[rows[i], columns[j]], WIDEST)
+def _kind(ratio: float) -> int:
+    return NONE if ratio == 0 else DARK if ratio > 0 else BRIGHT
 
 
 @compiled
-def _fill(plane: Floats, known: Floats, weight: Floats, work: Floats, scratch: Floats) -> None:
-    """Fill a plane in where it is not known, from what is known around there."""
-    for i in range(TILE):
-        for j in range(TILE):
-            work[i, j] = plane[i, j] * known[i, j]
-    _summed(work, REACH, scratch[4], scratch[5])
-    for i in range(TILE):
-        for j in range(TILE):
-            if known[i, j] == 0 and weight[i, j] >= FEWEST:
-                plane[i, j] = scratch[5, i, j] / weight[i, j]
+def _place(flow: Floats, y: int, x: int, size: tuple[int, int]) -> tuple[np.float32, np.float32]:
+    """Where a pixel is on a neighbor, y and x."""
+    u = min(max((x + 0.5) * flow.shape[1] / size[1] - 0.5, 0.0), flow.shape[1] - 1.0)
+    left = min(int(u), flow.shape[1] - 2)
+    share = np.float32(u - left)
+    top, low = _row(y, size[0], flow.shape[0])
+    up, along = np.float32(1 / (flow.shape[0] / size[0])), np.float32(1 / (flow.shape[1] / size[1]))
+    down = np.float32(y) + up * _between(flow, top, low, left, share, 1)
+    return down, np.float32(np.float32(x) + along * _between(flow, top, low, left, share, 0))
 
 
 @compiled
-def _clipped(value: np.float32, most: float) -> np.float32:
-    return min(max(value, np.float32(-most)), np.float32(most))
-
-
-@compiled
-def _ahead(plane: Floats, i: int, j: int) -> np.float32:
-    """How much a plane changes over 8 pixels, down and across."""
-    above, below = max(i - 4, 0), min(i + 4, TILE - 1)
-    left, right = max(j - 4, 0), min(j + 4, TILE - 1)
-    return np.float32(abs(plane[below, j] - plane[above, j]) + abs(plane[i, right] - plane[i, left]))
-
-
-@compiled
-def _summed(source: Floats, reach: int, line: Floats, out: Floats) -> None:
-    """Sums over squares, nothing beyond the edges."""
-    for i in range(TILE):
-        total = 0.0
-        for j in range(reach):
-            total += source[i, j]
-        for j in range(TILE):
-            if j + reach < TILE:
-                total += source[i, j + reach]
-            if j > reach:
-                total -= source[i, j - reach - 1]
-            line[i, j] = total
-    sums = np.zeros(TILE, np.float64)
-    for i in range(reach):
-        for j in range(TILE):
-            sums[j] += line[i, j]
-    for i in range(TILE):
-        for j in range(TILE):
-            if i + reach < TILE:
-                sums[j] += line[i + reach, j]
-            if i > reach:
-                sums[j] -= line[i - reach - 1, j]
-            out[i, j] = sums[j]
-
-
-@compiled
-def _most(source: Floats, reach: int, line: Floats, out: Floats) -> None:
-    """The largest in squares; `out` may be the source."""
-    for i in range(TILE):
-        for j in range(TILE):
-            line[i, j] = source[i, j]
-        for k in range(1, reach + 1):
-            for j in range(TILE - k):
-                line[i, j] = line[i, j] if line[i, j] > source[i, j + k] else source[i, j + k]
-            for j in range(k, TILE):
-                line[i, j] = line[i, j] if line[i, j] > source[i, j - k] else source[i, j - k]
-    for i in range(TILE):
-        for j in range(TILE):
-            out[i, j] = line[i, j]
-        for k in range(max(i - reach, 0), min(i + reach + 1, TILE)):
-            for j in range(TILE):
-                out[i, j] = out[i, j] if out[i, j] > line[k, j] else line[k, j]
-
-
-@compiled
-def _range(source: Floats, reach: int, line: Floats, most: Floats, least: Floats) -> None:
-    """The largest and the smallest in squares."""
-    for i in range(TILE):
-        for j in range(TILE):
-            least[i, j] = -source[i, j]
-    _most(source, reach, line, most)
-    _most(least, reach, line, least)
-    for i in range(TILE):
-        for j in range(TILE):
-            least[i, j] = -least[i, j]
+def _shown_along(image: Floats, places: Floats, out: Floats) -> None:
+    """What an image shows at places y and x `(2, W)`, edges repeated; the same as `_shown`, many at a time."""
+    bottom, right = np.float32(image.shape[0] - 1), np.float32(image.shape[1] - 1)
+    last, last_but_one = np.uint32(image.shape[0] - 2), np.uint32(image.shape[1] - 2)
+    pixels, width, zero = image.ravel(), np.uint32(image.shape[1]), np.float32(0)
+    for k in range(len(out)):
+        y, x = min(max(places[0, k], zero), bottom), min(max(places[1, k], zero), right)
+        top, left = min(np.uint32(y), last), min(np.uint32(x), last_but_one)
+        y, x = y - np.float32(top), x - np.float32(left)
+        corner = np.uint32(top * width + left)
+        beside, under = np.uint32(corner + np.uint32(1)), np.uint32(corner + width)
+        above = pixels[corner] + x * (pixels[beside] - pixels[corner])
+        below = pixels[under] + x * (pixels[np.uint32(under + np.uint32(1))] - pixels[under])
+        out[k] = above + y * (below - above)
 
 
 @compiled
@@ -423,12 +353,29 @@ def _slope(image: Floats, y: np.float32, x: np.float32) -> np.float32:
 def _mean_slope(one: Floats, two: Floats, y: np.float32, x: np.float32, v: np.float32, u: np.float32) -> np.float32:
     """How far apart the 3 x 3 pixels around a place in the mean of two images are."""
     least, most = np.float32(np.inf), np.float32(-np.inf)
+    height, width = one.shape
+    inside = min(y, v) >= 1 and min(x, u) >= 1 and max(y, v) < height - 3 and max(x, u) < width - 3
     for i in range(-1, 2):
         for j in range(-1, 2):
-            down, across = np.float32(i), np.float32(j)
-            mean = np.float32(0.5) * (_shown(one, y + down, x + across) + _shown(two, v + down, u + across))
+            if inside:
+                mean = np.float32(0.5) * (_within(one, y, x, i, j) + _within(two, v, u, i, j))
+            else:
+                down, across = np.float32(i), np.float32(j)
+                mean = np.float32(0.5) * (_shown(one, y + down, x + across) + _shown(two, v + down, u + across))
             least, most = min(least, mean), max(most, mean)
     return np.float32(most - least)
+
+
+@compiled
+def _within(image: Floats, y: np.float32, x: np.float32, i: int, j: int) -> np.float32:
+    """What an image shows some pixels off a place that is not near its edges."""
+    top, left = int(y), int(x)
+    y, x = y - np.float32(top), x - np.float32(left)
+    row, column = np.uint32(top + i), np.uint32(left + j)
+    under, beside = np.uint32(row + np.uint32(1)), np.uint32(column + np.uint32(1))
+    above = image[row, column] + x * (image[row, beside] - image[row, column])
+    below = image[under, column] + x * (image[under, beside] - image[under, column])
+    return np.float32(above + y * (below - above))
 
 
 @compiled

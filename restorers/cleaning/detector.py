@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from restorers.cleaning.blemishes import LOST, borne_out
-from restorers.cleaning.contrast import APART, TILE
+from restorers.cleaning.cells import APART, TILE
 from restorers.cleaning.evidence import CELL, HEART, MARGIN, Suspects, planes, suspects
 from restorers.cleaning.found import Found, Polarity, covered, kind_of
 from restorers.cleaning.neighbors import Box, Mask, Neighbor, around, grown

@@ -7,21 +7,45 @@ planes depend on its frame and the neighbors alone, never on which cells are loo
 Kokaram, *Motion Picture Restoration*, Springer 1998, ch. 6 (SDIp).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from restorers.cleaning.contrast import MISS, STEP, TILE, Counts, brought, compare, frame_planes, sample, side_planes
-from restorers.cleaning.neighbors import Neighbor
+from restorers.cleaning.cells import MISS, TILE, brought, frame_planes, side_planes
+from restorers.cleaning.contrast import STEP, Counts, cells_of, compare, sample
+from restorers.cleaning.found import Found
+from restorers.cleaning.neighbors import Neighbor, around, grown
 from restorers.detail.grain import Floats
 
 CELL = 40  # pixels
 MARGIN = 12  # pixels seen around a cell
 PLANES = 11
 HEART = 5.0  # sigmas at which a single pixel makes a cell worth a look
-PATCH = 2.5  # sigmas at which the mean of 3 x 3 pixels does
+PATCH = 2.5  # sigmas at which the mean of 3 x 3 pixels, or more where grain is large, does
+NOTICED = 2.0  # sigmas below which a difference is not looked at
+LEAST = 4.0  # sigmas from which a pixel may be the heart of a blemish
+BESIDE = 3  # pixels around what is told that stand out with it
 WIDE = 17  # steps that the level of a neighbor is taken from
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """How a frame stands out from both its neighbors; of one pass over it, whoever judges it.
+
+    Attributes:
+        excess: by how many sigmas it is darker (positive) or brighter (negative) than both, `(H, W)`; else zero.
+        places: row * width + column of the pixels that stand out by `least` sigmas, how steep the picture is left out
+            of account, `(N,)`.
+        least: as asked for.
+        levels: density by which each neighbor must be raised, every 4 pixels, two of `(H / 4, W / 4)`.
+    """
+
+    excess: Floats
+    places: Counts
+    least: float
+    levels: tuple[Floats, Floats]
 
 
 @dataclass(frozen=True)
@@ -39,24 +63,57 @@ class Suspects:
     levels: tuple[Floats, Floats]
 
 
-def suspects(gray: Floats, sides: tuple[Neighbor, Neighbor], sigma: Floats) -> Suspects:
+def contrast(
+    gray: Floats, sides: tuple[Neighbor, Neighbor], sigma: Floats, *, noticed: float = NOTICED, least: float = LEAST
+) -> Contrast:
+    """How a frame stands out from both its neighbors.
+
+    Args:
+        gray: mean density of the channels, `(H, W)`.
+        sides: the frames before and after, or two on the same side at the end of a shot.
+        sigma: of the grain in `gray`, `(H, W)`.
+        noticed: sigmas below which it does not.
+        least: sigmas from which a pixel's place is noted.
+    """
+    one, two = sides
+    levels = level(gray, one, sigma), level(gray, two, sigma)
+    excess, places = np.zeros_like(gray), np.empty(gray.size, np.int64)
+    noticed = min(noticed, least)
+    count = compare(gray, one.gray, two.gray, one.flow, two.flow, sigma, *levels, noticed, least, excess, places)
+    return Contrast(excess, places[:count].copy(), least, levels)
+
+
+def suspects(
+    gray: Floats,
+    sides: tuple[Neighbor, Neighbor],
+    sigma: Floats,
+    seen: Contrast | None = None,
+    *,
+    side: int = 3,
+    told: Sequence[Found] = (),
+) -> Suspects:
     """Where a frame stands out from both its neighbors.
 
     Args:
         gray: mean density of the channels, `(H, W)`.
         sides: the frames before and after, or two on the same side at the end of a shot.
         sigma: of the grain in `gray`, `(H, W)`.
+        seen: `contrast` of it, where that is known.
+        side: pixels that chance differences are averaged over, each way; the larger the grain, the more.
+        told: what lies on the frame by all accounts, and asks for no closer look.
     """
-    one, two = sides
-    levels = (level(gray, one, sigma), level(gray, two, sigma))
-    excess = np.zeros_like(gray)
-    compare(gray, one.gray, two.gray, one.flow, two.flow, sigma, levels[0], levels[1], excess)
-    patch = np.abs(cv2.blur(excess, (3, 3), borderType=cv2.BORDER_CONSTANT))
-    seeds = (patch > PATCH) | (np.abs(excess) > HEART)
+    seen = seen or contrast(gray, sides, sigma)
     rows, columns = (-(-n // CELL) for n in gray.shape)
-    padded = np.zeros((rows * CELL, columns * CELL), bool)
-    padded[: gray.shape[0], : gray.shape[1]] = seeds
-    return Suspects(excess, np.argwhere(padded.reshape(rows, CELL, columns, CELL).any((1, 3))), levels)
+    cells, excess = np.zeros((rows, columns), np.uint8), seen.excess
+    if told:
+        excess = excess.copy()
+        for found in told:
+            top, left, bottom, right = around(found.box, BESIDE, (gray.shape[0], gray.shape[1]))
+            mask = np.zeros((bottom - top, right - left), bool)
+            mask[found.box[0] - top : found.box[2] - top, found.box[1] - left : found.box[3] - left] = found.mask
+            excess[top:bottom, left:right][grown(mask, BESIDE)] = 0
+    cells_of(excess, side, PATCH, HEART, CELL, cells)
+    return Suspects(seen.excess, np.argwhere(cells), seen.levels)
 
 
 def planes(

@@ -7,7 +7,6 @@ from typing import Any, Self
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from restorers.cleaning.found import Found
@@ -78,9 +77,7 @@ class Strip:
     def further(self, clip: Clip, first: int) -> Self:
         """The frames from a number on, and those of the clip that follows."""
         kept = max(first - self.first, 0)
-        return type(self)(
-            (*self.frames[kept:], *clip.frames), (*self.origins[kept:], *clip.origin), self.first + kept
-        )
+        return type(self)((*self.frames[kept:], *clip.frames), (*self.origins[kept:], *clip.origin), self.first + kept)
 
     def _place(self, number: int) -> int:
         if number not in self.numbers:
@@ -205,8 +202,8 @@ class Shelf:
         """How far two frames differ on average, over what two exposures of a still scene do by their grain."""
         key = (min(one, two), max(one, two))
         if key not in self._apart:
-            one, two = self.gray(key[0]), self.gray(key[1])
-            self._apart[key] = _mean_difference(one, two, self.sigma(key[0])) / UNIT
+            apart = _mean_difference(self.gray(key[0]), self.gray(key[1]), self.sigma(key[0]))
+            self._apart[key] = apart / UNIT
         return self._apart[key]
 
     def grainy(self, number: int) -> bool:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from restorers.cleaning.contrast import TILE
+from restorers.cleaning.cells import TILE
 from restorers.cleaning.detector import detected
 from restorers.cleaning.evidence import CELL, MARGIN, PLANES, Suspects, planes, suspects
 from restorers.cleaning.found import Found

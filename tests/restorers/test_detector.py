@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from restorers.cleaning.contrast import TILE
+from restorers.cleaning.cells import TILE
 from restorers.cleaning.detector import detected, log_odds
 from restorers.cleaning.evidence import CELL, MARGIN, PLANES, Suspects, planes, suspects
 from restorers.cleaning.found import Found, kind_of
