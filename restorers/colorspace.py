@@ -14,8 +14,11 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import assert_never
 
+import numpy as np
 import torch
 from torch import Tensor
+
+ROWS = 64
 
 WHITE_CODE = 685.0
 BLACK_CODE = 95.0
@@ -122,7 +125,7 @@ def _to_density(frames: Tensor, source: Space) -> Tensor:
         case Space.DENSITY:
             return frames
         case Space.PRINTING_DENSITY:
-            return (frames * -1023.0).add_(WHITE_CODE).div_(CODES_PER_DECADE)
+            return _straight(frames, -1023.0, WHITE_CODE, CODES_PER_DECADE)
         case Space.PRINT_DENSITY:
             return DENSITY_RANGE * frames
         case Space.REC709:
@@ -143,7 +146,7 @@ def _from_density(frames: Tensor, target: Space) -> Tensor:
         case Space.DENSITY:
             return frames
         case Space.PRINTING_DENSITY:
-            return (frames * -CODES_PER_DECADE).add_(WHITE_CODE).div_(1023.0)
+            return _straight(frames, -CODES_PER_DECADE, WHITE_CODE, 1023.0)
         case Space.PRINT_DENSITY:
             return frames / DENSITY_RANGE
         case Space.REC709:
@@ -157,6 +160,21 @@ def _from_density(frames: Tensor, target: Space) -> Tensor:
             return pq_encoded(torch.clamp(light, min=0) * REFERENCE_WHITE_NITS)
         case _ as never:
             assert_never(never)
+
+
+def _straight(frames: Tensor, times: float, plus: float, over: float) -> Tensor:
+    """`(frames * times + plus) / over`, some rows at a time: what is in between stays in the processor's cache."""
+    out = blank(frames)
+    for rows, target in zip(torch.split(frames, ROWS, -2), torch.split(out, ROWS, -2), strict=True):
+        torch.mul(rows, times, out=target).add_(plus).div_(over)
+    return out
+
+
+def blank(frames: Tensor) -> Tensor:
+    """Room for as many frames; in a processor's memory NumPy's, which asks for large pages."""
+    if frames.device.type != "cpu" or frames.dtype != torch.float32:
+        return torch.empty_like(frames, memory_format=torch.contiguous_format)
+    return torch.from_numpy(np.empty(tuple(frames.shape), np.float32))
 
 
 def _signed_power(values: Tensor, exponent: float) -> Tensor:

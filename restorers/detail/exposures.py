@@ -1,6 +1,5 @@
 """Two exposures of the same thing: blocks of neighboring frames, registered, and what they differ by."""
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -8,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from restorers.compiled import compiled
 from restorers.detail.grain import Floats
-from restorers.geometry.motion import flow, luma_for_flow
-from restorers.geometry.resampling import displacement
+from restorers.geometry.motion import Flow, flow, luma_for_flow
+
+Shifts = NDArray[np.float64]
 
 BLOCK = 32
 MOST = 256  # blocks of a pair of frames, evenly over them
@@ -42,122 +43,156 @@ def compared(source: Tensor, target: Tensor) -> Exposures:
         target: of the same size.
     """
     h, w = source.shape[-2:]
-    found = flow(luma_for_flow(source), luma_for_flow(target))
-    motion = displacement(found, (h, w)).permute(1, 2, 0).numpy()
-    everywhere = np.median(motion.reshape(-1, 2), 0)
-    one, two = source.cpu().numpy(), target.cpu().numpy()
-    places = [(y, x) for y in range(0, h - BLOCK + 1, BLOCK) for x in range(0, w - BLOCK + 1, BLOCK)]
-    blocks, pictures, varying, shifts = [], [], [], []
-    for y, x in places[:: -(-len(places) // MOST)] if places else []:
-        a = one[:, y : y + BLOCK, x : x + BLOCK]
-        here = np.median(motion[y : y + BLOCK, x : x + BLOCK].reshape(-1, 2), 0)
-        there = _registered(a, two, y, x, (everywhere, here))
-        if there is None:
-            continue
-        b, shift = there
-        mean = np.asarray((a + b) / 2, np.float32)
-        blocks.append(_unexplained(np.asarray((a - b) * HALVED, np.float32), mean))
-        pictures.append(softened(mean))
-        varying.append(structure(mean.mean(0)))
-        shifts.append(shift)
+    every = [(y, x) for y in range(0, h - BLOCK + 1, BLOCK) for x in range(0, w - BLOCK + 1, BLOCK)]
+    places = np.array(every[:: -(-len(every) // MOST)] if every else [], np.int64).reshape(-1, 2)
+    motion = flow(luma_for_flow(source), luma_for_flow(target))
+    one, two = (np.ascontiguousarray(frame.cpu().numpy(), np.float32) for frame in (source, target))
+    whole = np.zeros((len(places), 2))
+    blocks, _ = _fetched(one, places, whole)
+    there, shifts, known = _registered(blocks, two, places, _usual(motion, places, (h, w)))
+    blocks, there, shifts = blocks[known], there[known], shifts[known]
+    means = np.asarray((blocks + there) / 2, np.float32)
     return Exposures(
-        np.asarray(blocks, np.float32).reshape(-1, 3, BLOCK, BLOCK),
-        np.asarray(pictures, np.float32).reshape(-1, 3, BLOCK, BLOCK),
-        np.asarray(varying, np.float32),
+        _unexplained(np.asarray((blocks - there) * HALVED, np.float32), means),
+        np.asarray([softened(mean) for mean in means], np.float32).reshape(-1, 3, BLOCK, BLOCK),
+        structure(means.mean(1)),
         np.asarray(shifts, np.float32).reshape(-1, 2),
     )
 
 
-def _registered(
-    block: Floats, frame: Floats, y: int, x: int, shifts: tuple[NDArray[np.float32], ...]
-) -> tuple[Floats, NDArray[np.float64]] | None:
-    """The block of another frame that shows the same, by the first of the shifts that no later one beats clearly.
+def _usual(motion: Flow, places: NDArray[np.int64], size: tuple[int, int]) -> tuple[Shifts, Shifts]:
+    """The shift of most of the frame, and of most of each block, x and y in pixels of the frame, `(N, 2)`."""
+    scale = size[0] / motion.shape[0], size[1] / motion.shape[1]
+    everywhere = np.median(motion.reshape(-1, 2), 0) * scale[::-1]
+    here = np.zeros((len(places), 2))
+    for k, (y, x) in enumerate(places):
+        rows = slice(int(y / scale[0]), max(int((y + BLOCK) / scale[0]), int(y / scale[0]) + 1))
+        columns = slice(int(x / scale[1]), max(int((x + BLOCK) / scale[1]), int(x / scale[1]) + 1))
+        here[k] = np.median(motion[rows, columns].reshape(-1, 2), 0) * scale[::-1]
+    return np.broadcast_to(everywhere, here.shape).astype(np.float64), here
 
-    And by how much it is shifted, x and y, in pixels.
+
+def _registered(
+    blocks: Floats, frame: Floats, places: NDArray[np.int64], shifts: tuple[Shifts, ...]
+) -> tuple[Floats, Shifts, NDArray[np.bool_]]:
+    """The blocks of another frame that show the same, each by the first of its shifts that no later one beats clearly.
+
+    And by how much they are shifted, x and y, in pixels; and which of them are within the frame.
 
     Where there is nothing to hold on to, flow follows the grain itself, and the motion of the whole frame is the better
     guess.
     """
-    best: Floats | None = None
-    chosen, least = np.zeros(2), np.inf
+    best, chosen, least = np.zeros_like(blocks), np.zeros((len(places), 2)), np.full(len(places), np.inf)
     for shift in shifts:
-        there = _shifted(frame, y, x, shift)
-        if there is None:
-            continue
-        miss = float((_means((block - there).mean(0)) ** 2).mean())
-        if miss < CLEARLY * least:
-            best, chosen, least = there, shift.astype(np.float64), miss
+        there, inside = _fetched(frame, places, shift)
+        miss = (_means((blocks - there).mean(1)) ** 2).mean((1, 2))
+        better = inside & (miss < CLEARLY * least)
+        best[better], chosen[better], least[better] = there[better], shift[better], miss[better]
+    known, moved = np.isfinite(least), np.isfinite(least)
     for _ in range(2):
-        if best is None:
-            break
-        more = _left_over(block, best)
-        if not more.any():
-            break
-        chosen = chosen + more
-        best = _shifted(frame, y, x, chosen)
-    return None if best is None else (best, chosen)
+        more = np.zeros_like(chosen)
+        more[moved] = _left_over(blocks[moved], best[moved])
+        moved = moved & more.any(1)
+        chosen[moved] += more[moved]
+        best[moved], known[moved] = _fetched(frame, places[moved], chosen[moved])
+        moved = moved & known
+    return best, chosen, known
 
 
-def _left_over(block: Floats, there: Floats) -> NDArray[np.float64]:
-    """The small shift (x, y) that still lies between two blocks, zero where their difference does not show one.
+def _left_over(blocks: Floats, there: Floats) -> Shifts:
+    """The small shifts (x, y) that still lie between blocks, zero where their difference does not show one.
 
     Lucas, Kanade, An iterative image registration technique, IJCAI 1981.
     """
-    smooth = cv2.GaussianBlur(np.ascontiguousarray((block + there).mean(0) / 2), (0, 0), 1.0)
-    gradient = np.stack(np.gradient(smooth)[::-1], -1).reshape(-1, 2).astype(np.float64)
-    gradient -= gradient.mean(0)
-    difference = (block - there).mean(0).reshape(-1).astype(np.float64)
-    difference -= difference.mean()
-    shift, *_ = np.linalg.lstsq(gradient, difference, rcond=None)
-    explained = float(((gradient @ shift) ** 2).sum())
-    shown = explained > SHIFTED * float((difference**2).sum()) and np.abs(shift).max() < 2
-    return np.asarray(shift if shown else np.zeros(2))
+    across, down = _gradients((blocks + there).mean(1) / 2)
+    difference = (blocks - there).mean(1).astype(np.float64)
+    difference -= difference.mean((1, 2), keepdims=True)
+    xx, xy, yy = ((a * b).sum((1, 2)) for a, b in ((across, across), (across, down), (down, down)))
+    ex, ey = ((a * difference).sum((1, 2)) for a in (across, down))
+    det = xx * yy - xy * xy
+    clear = det > 1e-12 * np.maximum(xx, yy) ** 2
+    shift = np.stack((yy * ex - xy * ey, xx * ey - xy * ex), -1) / np.where(clear, det, 1)[:, None]
+    explained = shift[:, 0] * ex + shift[:, 1] * ey
+    shown = clear & (explained > SHIFTED * (difference**2).sum((1, 2))) & (np.abs(shift).max(1) < 2)
+    return np.where(shown[:, None], shift, 0)
 
 
-def _shifted(frame: Floats, y: int, x: int, shift: NDArray[np.floating]) -> Floats | None:
-    """The block at (y, x) + shift, by a sinc so long that it leaves grain its strength; None beyond the frame."""
-    rows, down = _sinc(float(shift[1]))
-    columns, right = _sinc(float(shift[0]))
-    top, left = y + down, x + right
-    bottom, side = top + rows.shape[1], left + columns.shape[1]
-    if top < 0 or left < 0 or bottom > frame.shape[-2] or side > frame.shape[-1]:
-        return None
-    return np.asarray(rows @ frame[:, top:bottom, left:side] @ columns.T, np.float32)
+def _gradients(pictures: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How blocks `(N, 32, 32)`, slightly blurred, change across and down, less the mean of that."""
+    smooth = np.zeros_like(pictures)
+    for picture, target in zip(pictures, smooth, strict=True):
+        cv2.GaussianBlur(picture, (0, 0), 1.0, dst=target)
+    down, across = np.gradient(smooth, axis=(1, 2)) if len(smooth) else (smooth, smooth)
+    one, two = (np.asarray(g - g.mean((1, 2), keepdims=True), np.float64) for g in (across, down))
+    return one, two
 
 
-@lru_cache(maxsize=64)
-def _sinc(shift: float) -> tuple[Floats, int]:
-    """Banded matrix `(32, 32 + 16)` that fetches a block a fraction further, and where its first column lies."""
-    whole = round(shift)
-    rest = shift - whole
-    if abs(rest) < WHOLE:
-        return np.eye(BLOCK, dtype=np.float32), whole
-    taps = _taps(rest)
-    rows = np.zeros((BLOCK, BLOCK + len(taps)), np.float32)
-    rows[:, : len(taps)] = taps
-    return rows.ravel()[:-BLOCK].reshape(BLOCK, -1), whole - len(taps) // 2
+def _fetched(frame: Floats, places: NDArray[np.int64], shifts: Shifts) -> tuple[Floats, NDArray[np.bool_]]:
+    """The blocks at some places `(N, 2)`, y and x, + shifts, by a sinc so long that it leaves grain its strength.
+
+    And which of them are within the frame; the others are zeros.
+    """
+    nearest = np.rint(shifts).astype(np.int64)
+    rest = shifts - nearest
+    whole = np.abs(rest) < WHOLE
+    taps = _taps(np.where(whole, 0, rest)).astype(np.float32)
+    out, inside = np.zeros((len(places), 3, BLOCK, BLOCK), np.float32), np.zeros(len(places), np.bool_)
+    _fetch(frame, places + nearest[:, ::-1], taps, whole, out, inside)
+    return out, inside
 
 
-def _taps(rest: float) -> NDArray[np.float64]:
-    """Lanczos's weights, which add up to one, of the 17 pixels about a place a fraction of a pixel further."""
-    lags = np.arange(1 - TAPS, TAPS) - rest
+@compiled
+def _fetch(
+    frame: Floats,
+    places: NDArray[np.int64],
+    taps: Floats,
+    whole: NDArray[np.bool_],
+    out: Floats,
+    inside: NDArray[np.bool_],
+) -> None:
+    """Blocks at whole places, through taps across and down, which are left out where the shift is whole."""
+    between = np.empty((BLOCK + 2 * TAPS, BLOCK), np.float32)
+    for n in range(len(places)):
+        across, down = 0 if whole[n, 0] else TAPS - 1, 0 if whole[n, 1] else TAPS - 1
+        top, left = places[n, 0] - down, places[n, 1] - across
+        rows, columns = BLOCK + 2 * down, BLOCK + 2 * across
+        if top < 0 or left < 0 or top + rows > frame.shape[1] or left + columns > frame.shape[2]:
+            continue
+        inside[n] = True
+        for c in range(3):
+            for i in range(rows):
+                for j in range(BLOCK):
+                    between[i, j] = 0
+                for k in range(2 * across + 1):
+                    weight = np.float32(1) if across == 0 else taps[n, 0, k]
+                    for j in range(BLOCK):
+                        between[i, j] += weight * frame[c, top + i, left + j + k]
+            for i in range(BLOCK):
+                for k in range(2 * down + 1):
+                    weight = np.float32(1) if down == 0 else taps[n, 1, k]
+                    for j in range(BLOCK):
+                        out[n, c, i, j] += weight * between[i + k, j]
+
+
+def _taps(rest: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lanczos's weights `(..., 17)`, which add up to one, of the pixels about places fractions of a pixel further."""
+    lags = np.arange(1 - TAPS, TAPS) - rest[..., None]
     taps = np.sinc(lags) * np.sinc(lags / TAPS)
-    return np.asarray(taps / taps.sum())
+    return np.asarray(taps / taps.sum(-1, keepdims=True))
 
 
-def _unexplained(difference: Floats, mean: Floats) -> Floats:
-    """What flicker (an offset) and a shift left over (the picture's gradient) do not explain of a difference.
+def _unexplained(differences: Floats, means: Floats) -> Floats:
+    """What flicker (an offset) and a shift left over (the picture's gradient) do not explain of differences.
 
     The gradient is taken off only where it explains far more than chance would: in calm blocks it would take grain.
     """
-    smooth = cv2.GaussianBlur(np.ascontiguousarray(mean.mean(0)), (0, 0), 1.0)
-    gradient = np.stack(np.gradient(smooth), -1).reshape(-1, 2)
-    basis, _ = np.linalg.qr(gradient - gradient.mean(0))
-    values = (difference - difference.mean((1, 2), keepdims=True)).reshape(3, -1)
+    gradients = np.stack(_gradients(means.mean(1)), -1).reshape(len(means), -1, 2)
+    basis = np.linalg.qr(gradients)[0]
+    values = (differences - differences.mean((2, 3), keepdims=True)).reshape(len(means), 3, -1)
     explained = values @ basis
-    if float((explained**2).sum()) > SHIFTED * float((values**2).sum()):
-        values = values - explained @ basis.T
-    return np.asarray(values.reshape(difference.shape), np.float32)
+    clear = (explained**2).sum((1, 2)) > SHIFTED * (values**2).sum((1, 2))
+    values = np.where(clear[:, None, None], values - explained @ basis.transpose(0, 2, 1), values)
+    return np.asarray(values.reshape(differences.shape), np.float32)
 
 
 def response(shifts: Floats, size: int) -> Floats:
@@ -174,21 +209,22 @@ def response(shifts: Floats, size: int) -> Floats:
     """
     share = np.zeros((size, size // 2 + 1))
     for shift in shifts - np.rint(shifts):
-        across, down = (_taps(rest) if abs(rest) >= WHOLE else np.ones(1) for rest in shift.tolist())
+        across, down = (_taps(rest) if abs(rest) >= WHOLE else np.ones(1) for rest in shift)
         share += np.abs(np.fft.fft(down, size))[:, None] ** 2 * np.abs(np.fft.rfft(across, size)) ** 2
     return np.asarray((1 + share / max(len(shifts), 1)) / 2, np.float32)
 
 
-def structure(block: Floats) -> float:
-    """How much the picture varies inside a block, measured on means of 8 x 8 pixels, where grain is averaged away."""
-    means = _means(block)
-    return float(np.abs(np.diff(means, axis=0)).mean() + np.abs(np.diff(means, axis=1)).mean())
+def structure(blocks: Floats) -> Floats:
+    """How much the picture varies inside blocks `(N, 32, 32)`, on means of 8 x 8 pixels, where grain is averaged."""
+    means = _means(blocks)
+    down, across = (np.abs(np.diff(means, axis=axis)).mean((1, 2)) for axis in (1, 2))
+    return np.asarray(down + across, np.float32)
 
 
-def _means(block: Floats) -> Floats:
-    """Means of 8 x 8 pixels, less their own mean."""
-    means = block.reshape(BLOCK // 8, 8, BLOCK // 8, 8).mean((1, 3))
-    return np.asarray(means - means.mean(), np.float32)
+def _means(blocks: Floats) -> Floats:
+    """Means of 8 x 8 pixels of blocks `(N, 32, 32)`, less their own mean."""
+    means = blocks.reshape(-1, BLOCK // 8, 8, BLOCK // 8, 8).mean((2, 4))
+    return np.asarray(means - means.mean((1, 2), keepdims=True), np.float32)
 
 
 def softened(block: Floats) -> Floats:

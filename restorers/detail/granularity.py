@@ -149,7 +149,7 @@ def _model(blocks: Floats, pictures: Floats, method: Literal["temporal", "single
         excess = (sigmas / np.maximum(np.sqrt((expected**2).mean((2, 3))), 1e-9)).mean(1)
         calm = excess <= ODD * np.quantile(excess, 0.25)
         blocks, pictures, sigmas = blocks[calm], pictures[calm], sigmas[calm]
-    details = np.asarray([structure(p.mean(0)) for p in pictures]) / np.maximum(sigmas.mean(1), 1e-9)
+    details = structure(pictures.mean(1)) / np.maximum(sigmas.mean(1), 1e-9)
     unit = np.clip(blocks / np.maximum(sigmas, 1e-9)[:, :, None, None], -4, 4)
     flat = unit.transpose(1, 0, 2, 3).reshape(3, -1)
     power = np.maximum((flat**2).mean(1), 1e-12)
@@ -177,12 +177,14 @@ def _spread(values: Floats) -> Floats:
 def _curve(pictures: Floats, blocks: Floats) -> Floats:
     """Sigma at each level, from the pixels near it; levels nobody shows take the value of the nearest shown."""
     step = LEVELS[1] - LEVELS[0]
+    nearest = np.clip(np.rint((pictures.ravel() - LEVELS[0]) / np.float32(step)), -1, len(LEVELS)).astype(np.int8)
+    ordered = blocks.ravel()[np.argsort(nearest, kind="stable")]
+    ends = np.cumsum(np.bincount(nearest + 1, minlength=len(LEVELS) + 2))
     centers, values = [], []
-    for level in LEVELS:
-        near = blocks[np.abs(pictures - level) <= step / 2]
-        if near.size >= FEW:
+    for level, first, stop in zip(LEVELS, ends, ends[1:], strict=False):
+        if stop - first >= FEW:
             centers.append(level)
-            values.append(float(_spread(near[None])[0]))
+            values.append(float(_spread(ordered[None, first:stop])[0]))
     if not centers:
         return np.full(len(LEVELS), float(_spread(blocks.reshape(1, -1))[0]), np.float32)
     return np.asarray(np.interp(LEVELS, centers, values), np.float32)
