@@ -18,6 +18,7 @@ from pydantic import Field
 from restorers.cleaning.blemishes import blemishes, flies
 from restorers.cleaning.detector import detected
 from restorers.cleaning.edits import Edits, Region, Rejected
+from restorers.cleaning.evidence import contrast
 from restorers.cleaning.exposures import Step, irregularities, step_to
 from restorers.cleaning.found import Found, joined
 from restorers.cleaning.lines import Line, lines
@@ -163,15 +164,16 @@ class Repair(Editable):
         surely, most = self.sensitivity, self.max_area
         if one_sided:
             surely, most = surely * ONE_SIDED, min(most, SMALL)
-        found = blemishes(gray, neighbors, sigma, sensitivity=surely, max_area=most)
         if self.detector == "classical":
-            return found
+            return blemishes(gray, neighbors, sigma, sensitivity=surely, max_area=most)
+        seen = contrast(gray, neighbors, sigma, side=shelf.grains)
+        found = blemishes(gray, neighbors, sigma, seen, sensitivity=surely, max_area=most)
         network, likely = opened("detector", Detector, bench), self.confidence
         if one_sided:
             likely = (1 + likely) / 2
         return joined(
             found,
-            detected(gray, neighbors, sigma, network, confidence=likely, max_area=most, one_sided=one_sided),
+            detected(gray, neighbors, sigma, network, seen, confidence=likely, max_area=most, one_sided=one_sided),
         )
 
     def _mended(self, shelf: Shelf, suspects: list[Mend], bench: Bench) -> list[Mend]:

@@ -10,7 +10,7 @@ import torch
 
 from restorers.cleaning.blemishes import LOST, borne_out
 from restorers.cleaning.cells import APART, TILE
-from restorers.cleaning.evidence import CELL, HEART, MARGIN, Suspects, planes, suspects
+from restorers.cleaning.evidence import CELL, HEART, MARGIN, Contrast, Suspects, planes, suspects
 from restorers.cleaning.found import Found, Polarity, covered, kind_of
 from restorers.cleaning.neighbors import Box, Mask, Neighbor, around, grown
 from restorers.detail.grain import Floats
@@ -26,6 +26,7 @@ def detected(
     sides: tuple[Neighbor, Neighbor],
     sigma: Floats,
     network: Detector,
+    contrast: Contrast | None = None,
     *,
     confidence: float,
     max_area: int,
@@ -38,6 +39,7 @@ def detected(
         sides: the frames before and after, or two on the same side at the end of a shot.
         sigma: of the grain in `gray`, `(H, W)`.
         network: the one that judges.
+        contrast: of the frame, where that is known.
         confidence: of an object, 0 to 1, from which it is taken for a blemish.
         max_area: pixels beyond which it is taken for part of the picture.
         one_sided: whether both neighbors are on the same side.
@@ -45,7 +47,7 @@ def detected(
     Returns:
         Nothing at all where the neighbors explain too little of the frame: a flash, a cut that was missed.
     """
-    seen = suspects(gray, sides, sigma)
+    seen = suspects(gray, sides, sigma, contrast)
     if not len(seen.cells) or float((np.abs(seen.excess[::4, ::4]) > HEART).mean()) > LOST:
         return []
     evidence = planes(gray, sides, sigma, seen, one_sided=one_sided)

@@ -7,7 +7,6 @@ planes depend on its frame and the neighbors alone, never on which cells are loo
 Kokaram, *Motion Picture Restoration*, Springer 1998, ch. 6 (SDIp).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,8 +14,7 @@ import numpy as np
 
 from restorers.cleaning.cells import MISS, TILE, brought, frame_planes, side_planes
 from restorers.cleaning.contrast import STEP, Counts, cells_of, compare, sample
-from restorers.cleaning.found import Found
-from restorers.cleaning.neighbors import Neighbor, around, grown
+from restorers.cleaning.neighbors import Neighbor
 from restorers.detail.grain import Floats
 
 CELL = 40  # pixels
@@ -26,7 +24,6 @@ HEART = 5.0  # sigmas at which a single pixel makes a cell worth a look
 PATCH = 2.5  # sigmas at which the mean of 3 x 3 pixels, or more where grain is large, does
 NOTICED = 2.0  # sigmas below which a difference is not looked at
 LEAST = 4.0  # sigmas from which a pixel may be the heart of a blemish
-BESIDE = 3  # pixels around what is told that stand out with it
 WIDE = 17  # steps that the level of a neighbor is taken from
 
 
@@ -40,12 +37,14 @@ class Contrast:
             of account, `(N,)`.
         least: as asked for.
         levels: density by which each neighbor must be raised, every 4 pixels, two of `(H / 4, W / 4)`.
+        side: pixels each way over which the mean of what grain adds by chance is small.
     """
 
     excess: Floats
     places: Counts
     least: float
     levels: tuple[Floats, Floats]
+    side: int
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,13 @@ class Suspects:
 
 
 def contrast(
-    gray: Floats, sides: tuple[Neighbor, Neighbor], sigma: Floats, *, noticed: float = NOTICED, least: float = LEAST
+    gray: Floats,
+    sides: tuple[Neighbor, Neighbor],
+    sigma: Floats,
+    *,
+    noticed: float = NOTICED,
+    least: float = LEAST,
+    side: int = 3,
 ) -> Contrast:
     """How a frame stands out from both its neighbors.
 
@@ -74,13 +79,14 @@ def contrast(
         sigma: of the grain in `gray`, `(H, W)`.
         noticed: sigmas below which it does not.
         least: sigmas from which a pixel's place is noted.
+        side: pixels each way over which the mean of what grain adds by chance is small.
     """
     one, two = sides
     levels = level(gray, one, sigma), level(gray, two, sigma)
     excess, places = np.zeros_like(gray), np.empty(gray.size, np.int64)
     noticed = min(noticed, least)
     count = compare(gray, one.gray, two.gray, one.flow, two.flow, sigma, *levels, noticed, least, excess, places)
-    return Contrast(excess, places[:count].copy(), least, levels)
+    return Contrast(excess, places[:count].copy(), least, levels, side)
 
 
 def suspects(
@@ -88,9 +94,6 @@ def suspects(
     sides: tuple[Neighbor, Neighbor],
     sigma: Floats,
     seen: Contrast | None = None,
-    *,
-    side: int = 3,
-    told: Sequence[Found] = (),
 ) -> Suspects:
     """Where a frame stands out from both its neighbors.
 
@@ -99,20 +102,11 @@ def suspects(
         sides: the frames before and after, or two on the same side at the end of a shot.
         sigma: of the grain in `gray`, `(H, W)`.
         seen: `contrast` of it, where that is known.
-        side: pixels that chance differences are averaged over, each way; the larger the grain, the more.
-        told: what lies on the frame by all accounts, and asks for no closer look.
     """
     seen = seen or contrast(gray, sides, sigma)
     rows, columns = (-(-n // CELL) for n in gray.shape)
-    cells, excess = np.zeros((rows, columns), np.uint8), seen.excess
-    if told:
-        excess = excess.copy()
-        for found in told:
-            top, left, bottom, right = around(found.box, BESIDE, (gray.shape[0], gray.shape[1]))
-            mask = np.zeros((bottom - top, right - left), bool)
-            mask[found.box[0] - top : found.box[2] - top, found.box[1] - left : found.box[3] - left] = found.mask
-            excess[top:bottom, left:right][grown(mask, BESIDE)] = 0
-    cells_of(excess, side, PATCH, HEART, CELL, cells)
+    cells = np.zeros((rows, columns), np.uint8)
+    cells_of(seen.excess, seen.side, PATCH, HEART, CELL, cells)
     return Suspects(seen.excess, np.argwhere(cells), seen.levels)
 
 

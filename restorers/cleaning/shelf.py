@@ -20,6 +20,7 @@ FLOOR = 0.008  # density: about one 8-bit step of video at mid gray
 REACH = 3  # frames to each side that are looked at
 REPEATED = 0.5  # of what two exposures differ by on average: frames of the same one differ by less
 UNIT = 2 / np.pi**0.5  # sigmas of grain by which two exposures of a still scene differ on average
+SMALL = 0.5  # of grain's variance
 CALM = 0.8  # pixels: Gaussian blur
 STRANGE = 6.0  # sigmas that no 5 x 5 pixels of it differ by
 
@@ -145,6 +146,18 @@ class Shelf:
         lags = np.arange(len(self.model.autocorrelation)) - len(self.model.autocorrelation) // 2
         line = np.exp(-(lags**2) / (4 * CALM**2))
         return float((self.model.autocorrelation * np.outer(line, line)).sum() / line.sum() ** 2)
+
+    @cached_property
+    def grains(self) -> int:
+        """Pixels each way over which the mean of grain is small, 3 to 7: the more, the larger the grain is."""
+        middle = len(self.model.autocorrelation) // 2
+        for side in (3, 5):
+            reach = np.arange(1 - side, side)
+            shares = np.outer(side - np.abs(reach), side - np.abs(reach)) / side**4
+            near = self.model.autocorrelation[middle + 1 - side : middle + side, middle + 1 - side : middle + side]
+            if float((shares * near).sum()) < SMALL:
+                return side
+        return 7
 
     def planes(self, number: int) -> Floats:
         """A frame, `(3, H, W)`, density."""
