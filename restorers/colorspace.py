@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-ROWS = 64
+PART = 65_536  # numbers
 
 WHITE_CODE = 685.0
 BLACK_CODE = 95.0
@@ -163,10 +163,10 @@ def _from_density(frames: Tensor, target: Space) -> Tensor:
 
 
 def _straight(frames: Tensor, times: float, plus: float, over: float) -> Tensor:
-    """`(frames * times + plus) / over`, some rows at a time: what is in between stays in the processor's cache."""
+    """`(frames * times + plus) / over`, a part at a time: what is in between stays in the processor's cache."""
     out = blank(frames)
-    for rows, target in zip(torch.split(frames, ROWS, -2), torch.split(out, ROWS, -2), strict=True):
-        torch.mul(rows, times, out=target).add_(plus).div_(over)
+    for part, target in zip(torch.split(frames.flatten(), PART), torch.split(out.view(-1), PART), strict=True):
+        torch.mul(part, times, out=target).add_(plus).div_(over)
     return out
 
 

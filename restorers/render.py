@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restorers.clip import Clip, Origin
-from restorers.colorspace import Space
+from restorers.colorspace import Space, blank
 from restorers.restorer import Bench, Enlarging, Moving, Remedy, RestorationError
 
 ROWS = 64  # of a frame that are looked at at once: they stay in the processor's cache
@@ -242,8 +242,11 @@ def _copied(clip: Clip) -> Clip:
 def _as_scanned(clip: Clip, scan: Clip) -> Clip:
     if clip.size != scan.size:
         return clip
-    untouched = (clip.origin == Origin.UNTOUCHED).unsqueeze(1)
-    if not bool(untouched.any()):
+    touched = clip.origin != Origin.UNTOUCHED
+    if bool(touched.all()):
         return clip
-    frames = torch.where(untouched, scan.between(clip.first, clip.stop).frames.to(clip.frames.device), clip.frames)
+    frames = blank(clip.frames).copy_(scan.between(clip.first, clip.stop).frames)
+    for frame, mended, there in zip(frames, clip.frames, touched, strict=True):
+        places = torch.nonzero(there.flatten())[:, 0]
+        frame.view(3, -1)[:, places] = mended.flatten(1)[:, places]
     return replace(clip, frames=frames)

@@ -152,6 +152,26 @@ def lent(
 
 
 @compiled
+def weights_between(hidden: NDArray[np.int64], ring: NDArray[np.int64], falling: NDArray[np.float64]) -> Floats:
+    """How much each pixel of a ring counts for each hidden pixel, `(M, R)`; those of one add up to one.
+
+    Args:
+        hidden: x and y, `(2, M)`.
+        ring: x and y, `(2, R)`.
+        falling: what one counts that is so many rows and columns away, `(h, w)`.
+    """
+    out, row = np.empty((hidden.shape[1], ring.shape[1]), np.float32), np.empty(ring.shape[1])
+    for m in range(len(out)):
+        total = 0.0
+        for r in range(len(row)):
+            row[r] = falling[abs(hidden[1, m] - ring[1, r]), abs(hidden[0, m] - ring[0, r])]
+            total += row[r]
+        for r in range(len(row)):
+            out[m, r] = row[r] / total
+    return out
+
+
+@compiled
 def fitting(
     other: Floats,
     here: Floats,
@@ -219,12 +239,19 @@ def _lanczos(image: Floats, x: float, y: float, windows: Floats) -> np.float32:
     left, top = int(np.floor(x)), int(np.floor(y))
     across, down = windows[int(np.rint((x - left) * FINE))], windows[int(np.rint((y - top) * FINE))]
     value = np.float32(0)
+    if left >= 3 and left + 4 < width:
+        for b in range(8):
+            row = image[min(max(top + b - 3, 0), height - 1), left - 3 : left + 5]
+            one = across[0] * row[0] + across[1] * row[1] + (across[2] * row[2] + across[3] * row[3])
+            two = across[4] * row[4] + across[5] * row[5] + (across[6] * row[6] + across[7] * row[7])
+            value += down[b] * (one + two)
+        return np.float32(value)
     for b in range(8):
-        row, line = min(max(top + b - 3, 0), height - 1), np.float32(0)
+        row_number, line = min(max(top + b - 3, 0), height - 1), np.float32(0)
         for a in range(8):
-            line = np.float32(line + across[a] * image[row, min(max(left + a - 3, 0), width - 1)])
-        value = np.float32(value + down[b] * line)
-    return value
+            line += across[a] * image[row_number, min(max(left + a - 3, 0), width - 1)]
+        value += down[b] * line
+    return np.float32(value)
 
 
 @compiled
@@ -299,14 +326,14 @@ def _resample(planes: Floats, x: float, y: float, windows: Floats, value: Floats
     """Add what a frame shows at a place, by Lanczos' window, to a value `(3,)`."""
     height, width = planes.shape[1:]
     left, top = int(np.floor(x)), int(np.floor(y))
-    across, down = windows[int(np.rint((x - left) * FINE))], windows[int(np.rint((y - top) * FINE))]
-    for b in range(8):
-        row = min(max(top + b - 3, 0), height - 1)
-        for a in range(8):
-            column = min(max(left + a - 3, 0), width - 1)
-            weight = down[b] * across[a]
-            for k in range(3):
-                value[k] += weight * planes[k, row, column]
+    across, down = int(np.rint((x - left) * FINE)), int(np.rint((y - top) * FINE))
+    if across % FINE == 0 and down % FINE == 0:
+        row, column = min(max(top + down // FINE, 0), height - 1), min(max(left + across // FINE, 0), width - 1)
+        for k in range(3):
+            value[k] += planes[k, row, column]
+        return
+    for k in range(3):
+        value[k] += _lanczos(planes[k], x, y, windows)
 
 
 @compiled

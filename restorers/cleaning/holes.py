@@ -6,6 +6,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
+from restorers.cleaning.following import weights_between
 from restorers.cleaning.found import Found
 from restorers.cleaning.neighbors import Box, Mask, around, grown
 from restorers.cleaning.shelf import Shelf, gray_sigma
@@ -100,10 +101,10 @@ class Hole:
         return self._weighed(slice(None))
 
     def _weighed(self, part: slice) -> Floats:
-        across, down = (self.hidden[k, part, None] - self.ring[k] for k in (0, 1))
-        distance = np.sqrt(across * across + down * down)
-        weights = np.exp((distance.min(1, keepdims=True) - distance) / np.float32(NEAR))
-        return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)
+        hidden, ring = (places.astype(np.int64) for places in (self.hidden[:, part], self.ring))
+        height, width = self.mask.shape
+        distance = np.hypot(np.arange(height)[:, None], np.arange(width))
+        return weights_between(hidden, ring, np.exp(-distance / NEAR))
 
 
 _ALONG = np.array([[-0.5, 0, 0.5]], np.float32)
