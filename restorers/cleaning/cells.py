@@ -17,31 +17,37 @@ WIDEST = 8.0  # sigmas beyond which more says nothing more
 HIDING = 2.0  # sigmas of excess that the flow may be spoilt by
 REACH = 15  # pixels from which it is filled in
 FEWEST = 20  # pixels it wants for that
+EVEN = 7  # pixels each way over which a picture is even
+SCRATCH = 11  # planes of a tile's size to work on
 
 
 @compiled
 def frame_planes(
     gray: Floats, sigma: Floats, excess: Floats, rows: Counts, columns: Counts, out: Floats, scratch: Floats
 ) -> None:
-    """Planes of the frame alone; `scratch` is given what is not hidden, first."""
-    known, here, even, weight = scratch[0], scratch[1], scratch[2], scratch[3]
+    """Planes of the frame alone.
+
+    `scratch` is given what is not hidden, how much of that is around each pixel, gray densities and their sigma.
+    """
+    known, near, here, grain, even, line = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], scratch[5]
     for i in range(TILE):
         for j in range(TILE):
             y, x = rows[i], columns[j]
-            here[i, j], weight[i, j] = gray[y, x], np.float32(1)
+            here[i, j], grain[i, j] = gray[y, x], sigma[y, x]
             out[EXCESS, i, j] = _clipped(excess[y, x], WIDEST)
             known[i, j] = np.float32(abs(excess[y, x]) > np.float32(HIDING))
             out[SLOPE, i, j] = out[UNEVEN, i, j] = np.float32(0)
-    _most(known, 3, scratch[4], known)
+    _most(known, 3, line, known)
     for i in range(TILE):
         for j in range(TILE):
             known[i, j] = np.float32(1) - known[i, j]
-    _summed(here, 7, scratch[4], even)
-    _summed(weight, 7, scratch[4], weight)
+    _summed(known, REACH, line, near)
+    _summed(here, EVEN, line, even)
     for i in range(TILE):
+        tall = min(i + EVEN, TILE - 1) - max(i - EVEN, 0) + 1
         for j in range(TILE):
-            high = (here[i, j] - even[i, j] / weight[i, j]) / sigma[rows[i], columns[j]]
-            out[HIGH, i, j] = _clipped(high, WIDEST)
+            count = np.float32(tall * (min(j + EVEN, TILE - 1) - max(j - EVEN, 0) + 1))
+            out[HIGH, i, j] = _clipped((here[i, j] - even[i, j] / count) / grain[i, j], WIDEST)
 
 
 @compiled
@@ -57,66 +63,74 @@ def brought(
 ) -> None:
     """A neighbor brought to a tile along the flow, filled in where something is hidden.
 
-    `scratch` holds what is not hidden, first; it is given the flow across and down, second and third, and what the
-    neighbor shows, last.
+    `scratch` is as `frame_planes` left it; its last three planes are given the flow across and down, and what the
+    neighbor shows.
     """
-    known, u, v, weight, there = scratch[0], scratch[1], scratch[2], scratch[3], scratch[7]
+    known, near, u, v, there = scratch[0], scratch[1], scratch[8], scratch[9], scratch[10]
     down, across = flow.shape[0] / size[0], flow.shape[1] / size[1]
-    up, along, half = np.float32(1 / down), np.float32(1 / across), np.float32(0.5)
-    sideways, downwards = flow[:, :, 0], flow[:, :, 1]
+    up, along, half, zero = np.float32(1 / down), np.float32(1 / across), np.float32(0.5), np.float32(0)
+    bottom, right = np.float32(flow.shape[0] - 1), np.float32(flow.shape[1] - 1)
     for i in range(TILE):
-        y = np.float32((rows[i] + half) * down - half)
+        y = min(max(np.float32((rows[i] + half) * down - half), zero), bottom)
+        top = min(np.uint32(y), np.uint32(flow.shape[0] - 2))
+        under, y = np.uint32(top + np.uint32(1)), y - np.float32(top)
         for j in range(TILE):
-            x = np.float32((columns[j] + half) * across - half)
-            miss[i, j] = min(_shown(astray, y, x), np.float32(8)) * half
-            u[i, j] = along * _shown(sideways, y, x)
-            v[i, j] = up * _shown(downwards, y, x)
-    _summed(known, REACH, scratch[4], weight)
-    _fill(u, known, weight, there, scratch)
-    _fill(v, known, weight, there, scratch)
+            x = min(max(np.float32((columns[j] + half) * across - half), zero), right)
+            left = min(np.uint32(x), np.uint32(flow.shape[1] - 2))
+            beside, x = np.uint32(left + np.uint32(1)), x - np.float32(left)
+            above = astray[top, left] + x * (astray[top, beside] - astray[top, left])
+            below = astray[under, left] + x * (astray[under, beside] - astray[under, left])
+            miss[i, j] = min(above + y * (below - above), np.float32(8)) * half
+            above = flow[top, left, 0] + x * (flow[top, beside, 0] - flow[top, left, 0])
+            below = flow[under, left, 0] + x * (flow[under, beside, 0] - flow[under, left, 0])
+            u[i, j] = along * (above + y * (below - above))
+            above = flow[top, left, 1] + x * (flow[top, beside, 1] - flow[top, left, 1])
+            below = flow[under, left, 1] + x * (flow[under, beside, 1] - flow[under, left, 1])
+            v[i, j] = up * (above + y * (below - above))
+    _fill(u, known, near, scratch)
+    _fill(v, known, near, scratch)
     for i in range(TILE):
         for j in range(TILE):
             there[i, j] = _shown(other, np.float32(rows[i]) + v[i, j], np.float32(columns[j]) + u[i, j])
 
 
 @compiled
-def side_planes(
-    gray: Floats, sigma: Floats, level: Floats, rows: Counts, columns: Counts, which: int, out: Floats, scratch: Floats
-) -> None:
-    """Planes of a neighbor that was brought."""
-    u, v, most, least, there = scratch[1], scratch[2], scratch[5], scratch[6], scratch[7]
-    half, quarter = np.float32(0.5), np.float32(0.25)
+def side_planes(level: Floats, rows: Counts, columns: Counts, which: int, out: Floats, scratch: Floats) -> None:
+    """Planes of a neighbor that was brought; `scratch` is as `brought` left it."""
+    here, grain, line, most, least = scratch[2], scratch[3], scratch[5], scratch[6], scratch[7]
+    u, v, there = scratch[8], scratch[9], scratch[10]
+    half, quarter, widest, zero = np.float32(0.5), np.float32(0.25), np.float32(WIDEST), np.float32(0)
     apart, slope, uneven, beyond = out[APART + which], out[SLOPE], out[UNEVEN], out[BEYOND + which]
     for i in range(TILE):
         for j in range(TILE):
-            y, x = rows[i], columns[j]
-            there[i, j] += level[y // STEP, x // STEP]
-            apart[i, j] = _clipped((gray[y, x] - there[i, j]) / sigma[y, x], WIDEST)
-    _range(there, 1, scratch[4], most, least)
+            there[i, j] += level[rows[i] // STEP, columns[j] // STEP]
     for i in range(TILE):
         for j in range(TILE):
-            steep = (most[i, j] - least[i, j]) / sigma[rows[i], columns[j]]
-            slope[i, j] = min(slope[i, j] + quarter * steep, np.float32(WIDEST))
-            uneven[i, j] = max(uneven[i, j], min(half * (_ahead(u, i, j) + _ahead(v, i, j)), np.float32(WIDEST)))
-    _range(there, 4, scratch[4], most, least)
+            apart[i, j] = _clipped((here[i, j] - there[i, j]) / grain[i, j], WIDEST)
+    _range(there, 1, line, most, least)
     for i in range(TILE):
         for j in range(TILE):
-            here = gray[rows[i], columns[j]]
-            outside = max(here - most[i, j], np.float32(0)) - max(least[i, j] - here, np.float32(0))
-            beyond[i, j] = _clipped(outside / sigma[rows[i], columns[j]], WIDEST)
+            slope[i, j] = min(slope[i, j] + quarter * ((most[i, j] - least[i, j]) / grain[i, j]), widest)
+            uneven[i, j] = max(uneven[i, j], min(half * (_ahead(u, i, j) + _ahead(v, i, j)), widest))
+    _range(there, 4, line, most, least)
+    for i in range(TILE):
+        for j in range(TILE):
+            outside = max(here[i, j] - most[i, j], zero) - max(least[i, j] - here[i, j], zero)
+            beyond[i, j] = _clipped(outside / grain[i, j], WIDEST)
 
 
 @compiled
-def _fill(plane: Floats, known: Floats, weight: Floats, work: Floats, scratch: Floats) -> None:
+def _fill(plane: Floats, known: Floats, near: Floats, scratch: Floats) -> None:
     """Fill a plane in where it is not known, from what is known around there."""
+    work, line, sums = scratch[4], scratch[5], scratch[6]
     for i in range(TILE):
         for j in range(TILE):
             work[i, j] = plane[i, j] * known[i, j]
-    _summed(work, REACH, scratch[4], scratch[5])
+    _summed(work, REACH, line, sums)
     for i in range(TILE):
         for j in range(TILE):
-            if known[i, j] == 0 and weight[i, j] >= FEWEST:
-                plane[i, j] = scratch[5, i, j] / weight[i, j]
+            if known[i, j] == 0 and near[i, j] >= FEWEST:
+                plane[i, j] = sums[i, j] / near[i, j]
 
 
 @compiled
@@ -195,8 +209,9 @@ def _shown(image: Floats, y: np.float32, x: np.float32) -> np.float32:
     """What an image shows at a place, edges repeated."""
     y = min(max(y, np.float32(0)), np.float32(image.shape[0] - 1))
     x = min(max(x, np.float32(0)), np.float32(image.shape[1] - 1))
-    top, left = min(int(y), image.shape[0] - 2), min(int(x), image.shape[1] - 2)
+    top, left = min(np.uint32(y), np.uint32(image.shape[0] - 2)), min(np.uint32(x), np.uint32(image.shape[1] - 2))
+    under, beside = np.uint32(top + np.uint32(1)), np.uint32(left + np.uint32(1))
     y, x = y - np.float32(top), x - np.float32(left)
-    above = image[top, left] + x * (image[top, left + 1] - image[top, left])
-    below = image[top + 1, left] + x * (image[top + 1, left + 1] - image[top + 1, left])
+    above = image[top, left] + x * (image[top, beside] - image[top, left])
+    below = image[under, left] + x * (image[under, beside] - image[under, left])
     return np.float32(above + y * (below - above))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from restorers.cleaning.cells import MISS, TILE, brought, frame_planes, side_planes
+from restorers.cleaning.cells import MISS, SCRATCH, TILE, brought, frame_planes, side_planes
 from restorers.cleaning.contrast import STEP, Counts, cells_of, compare, sample
 from restorers.cleaning.neighbors import Neighbor
 from restorers.detail.grain import Floats
@@ -123,7 +123,7 @@ def planes(
     one, two = sides
     out = np.empty((len(seen.cells), PLANES, TILE, TILE), np.float32)
     out[:, -1] = float(one_sided)
-    scratch = np.empty((8, TILE, TILE), np.float32)
+    scratch = np.empty((SCRATCH, TILE, TILE), np.float32)
     for index, (row, column) in enumerate(seen.cells):
         rows = np.clip(np.arange(TILE) + row * CELL - MARGIN, 0, gray.shape[0] - 1)
         columns = np.clip(np.arange(TILE) + column * CELL - MARGIN, 0, gray.shape[1] - 1)
@@ -131,7 +131,7 @@ def planes(
         frame_planes(gray, sigma, seen.excess, rows, columns, tile, scratch)
         for which, (side, raised) in enumerate(((one, seen.levels[0]), (two, seen.levels[1]))):
             brought(side.gray, side.flow, side.astray, gray.shape, rows, columns, tile[MISS + which], scratch)
-            side_planes(gray, sigma, raised, rows, columns, which, tile, scratch)
+            side_planes(raised, rows, columns, which, tile, scratch)
     return out
 
 
