@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restorers.cleaning.following import LANCZOS, chosen, followed, lent
+from restorers.cleaning.following import LANCZOS, chosen, followed, lent, middle_of
 from restorers.cleaning.holes import Hole
 from restorers.cleaning.neighbors import Mask, around
 from restorers.cleaning.shelf import Shelf
@@ -121,7 +121,7 @@ def _further(shelf: Shelf, number: int, step: int, hole: Hole, way: _Way) -> _Wa
 def _motions(shelf: Shelf, number: int, hole: Hole, way: _Way) -> tuple[Floats, _Way]:
     """The motions `(C, R, 2)` that explain a ring in the frame that a way leads to, and the way with what was found."""
     there, flow = number + way.distance, way.flow
-    middle = np.median(flow, 0)
+    middle = np.array((middle_of(flow[:, 0]), middle_of(flow[:, 1])), np.float32)
     drift = np.array(shelf.drift(number, int(np.sign(way.distance)))) * abs(way.distance)
     whole = {(0.0, 0.0), *((float(x), float(y)) for x, y in (np.rint(middle), np.rint(drift)))}
     shifts = [np.array(shift, np.float32) for shift in sorted(whole)]

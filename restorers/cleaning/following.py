@@ -152,6 +152,12 @@ def lent(
 
 
 @compiled
+def middle_of(values: Floats) -> float:
+    """The median of some values `(R,)`."""
+    return float(np.median(values))
+
+
+@compiled
 def weights_between(hidden: NDArray[np.int64], ring: NDArray[np.int64], falling: NDArray[np.float64]) -> Floats:
     """How much each pixel of a ring counts for each hidden pixel, `(M, R)`; those of one add up to one.
 

@@ -62,13 +62,13 @@ def compared(source: Tensor, target: Tensor) -> Exposures:
 
 def _usual(motion: Flow, places: NDArray[np.int64], size: tuple[int, int]) -> tuple[Shifts, Shifts]:
     """The shift of most of the frame, and of most of each block, x and y in pixels of the frame, `(N, 2)`."""
-    scale = size[0] / motion.shape[0], size[1] / motion.shape[1]
-    everywhere = np.median(motion.reshape(-1, 2), 0) * scale[::-1]
-    here = np.zeros((len(places), 2))
-    for k, (y, x) in enumerate(places):
-        rows = slice(int(y / scale[0]), max(int((y + BLOCK) / scale[0]), int(y / scale[0]) + 1))
-        columns = slice(int(x / scale[1]), max(int((x + BLOCK) / scale[1]), int(x / scale[1]) + 1))
-        here[k] = np.median(motion[rows, columns].reshape(-1, 2), 0) * scale[::-1]
+    scale = np.array((size[0] / motion.shape[0], size[1] / motion.shape[1]))
+    everywhere = np.median(motion[::4, ::4].reshape(-1, 2), 0) * scale[::-1]
+    tall, wide = np.maximum((BLOCK / scale).astype(int), 1)
+    first = (places / scale).astype(int)
+    rows, columns = first[:, :1] + np.arange(tall), first[:, 1:] + np.arange(wide)
+    parts = motion[rows[:, :, None], columns[:, None, :]].reshape(len(places), -1, 2)
+    here = np.median(parts, 1) * scale[::-1] if len(places) else np.zeros((0, 2))
     return np.broadcast_to(everywhere, here.shape).astype(np.float64), here
 
 
