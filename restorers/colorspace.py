@@ -164,8 +164,8 @@ def _from_density(frames: Tensor, target: Space) -> Tensor:
 
 def _straight(frames: Tensor, times: float, plus: float, over: float) -> Tensor:
     """`(frames * times + plus) / over`, a part at a time: what is in between stays in the processor's cache."""
-    out = blank(frames)
-    for part, target in zip(torch.split(frames.flatten(), PART), torch.split(out.view(-1), PART), strict=True):
+    out, size = blank(frames), PART if frames.device.type == "cpu" else frames.numel()
+    for part, target in zip(torch.split(frames.flatten(), size), torch.split(out.view(-1), size), strict=True):
         torch.mul(part, times, out=target).add_(plus).div_(over)
     return out
 

@@ -8,11 +8,18 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
+from restorers.cleaning.blemishes import blemishes
 from restorers.cleaning.cells import TILE
 from restorers.cleaning.detector import detected, log_odds
-from restorers.cleaning.evidence import CELL, MARGIN, PLANES, Suspects, planes, suspects
+from restorers.cleaning.evidence import CELL, MARGIN, PLANES, Suspects, contrast, planes, suspects
 from restorers.cleaning.found import Found, kind_of
+from restorers.cleaning.shelf import Shelf
+from restorers.clip import Clip
+from restorers.colorspace import Space
+from restorers.detail.grain import GrainModel
+from restorers.detail.granularity import autocorrelation
 from restorers.networks.detector import Detector
 from restorers.networks.weights import card, opened
 from restorers.repair import Repair
@@ -124,6 +131,30 @@ def test_dirt_is_found_and_a_clean_film_is_left_alone() -> None:
     assert np.concatenate(right).mean() > 0.95
     clean = specked(0)
     assert not [one for number in range(4) for one in found_on(clean, number)]
+
+
+def test_rules_find_the_same_in_a_pass_that_is_shared() -> None:
+    dirty = specked(6)
+    gray, sides, sigma = dirty.frames[1], dirty.neighbors(1), dirty.sigma[1]
+    alone = blemishes(gray, sides, sigma, sensitivity=6.0, max_area=4000)
+    shared = blemishes(gray, sides, sigma, contrast(gray, sides, sigma), sensitivity=6.0, max_area=4000)
+    assert len(alone) >= 4
+    assert [(one.box, one.mask.tolist()) for one in alone] == [(one.box, one.mask.tolist()) for one in shared]
+
+
+@pytest.mark.parametrize(("clump", "side"), [(0.0, 3), (0.8, 3), (2.0, 7)])
+def test_larger_grain_is_averaged_over_larger_patches(clump: float, side: int) -> None:
+    noise = np.random.default_rng(2).standard_normal((8, 64, 64))
+    fields = gaussian_filter(noise, (0, clump, clump), mode="wrap").astype(np.float32)
+    still = Clip(torch.full((1, 3, 8, 8), 0.5), Space.DENSITY, 0)
+    model = GrainModel(
+        sigma=np.full((3, 17), 0.02, np.float32),
+        correlation=np.eye(3, dtype=np.float32),
+        autocorrelation=autocorrelation(fields),
+        blocks=8,
+        method="temporal",
+    )
+    assert Shelf(still, model).grains == side
 
 
 def test_kinds_go_by_shape_and_size() -> None:
