@@ -10,6 +10,7 @@ free ends); Newson, Almansa, Gousseau, Pérez, *Robust automatic line scratch de
 doi:10.1109/TIP.2014.2300824 (slanted lines, and their judging by motion).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import isqrt
@@ -36,6 +37,7 @@ LEAST = 0.45  # score of a strip, on average
 MOST = 24  # lines of each polarity to a frame
 APART = 5  # columns
 EDGE = 0.02  # of the width: the gate's own edge keeps its place as scratches do
+SIDE = 2  # columns of the small picture beside a line that tell its level
 NEAR, FAR = 0.02, 0.09  # of the height: from a line to where the picture beside it is seen to move
 
 POLARITIES: tuple[Polarity, ...] = ("dark", "bright")
@@ -54,6 +56,7 @@ class Line:
         score: how surely it is one, a strip: sigmas beyond `COST`.
         drift: pixels by which the picture on its left and on its right moves across it until the next frame;
             nothing at the end of a shot.
+        change: how it differs from what the next frame shows at the same place of the picture; nothing at the end.
     """
 
     polarity: Polarity
@@ -62,6 +65,7 @@ class Line:
     width: float
     score: float
     drift: tuple[float, float] | None
+    change: "Change | None" = None
 
     @property
     def bottom(self) -> int:
@@ -72,6 +76,21 @@ class Line:
         """Where it is in some strips; straight on beyond its ends."""
         own = np.arange(self.top, self.bottom)
         return np.asarray(np.interp(strips, own, self.columns), np.float32)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of a line in the picture's own place; means of squares over its strips, density times pixels.
+
+    Attributes:
+        line: of what stands out from both sides.
+        own: of by how much less of it, or more, the next frame shows there.
+        beside: the same beside the line.
+    """
+
+    line: float
+    own: float
+    beside: float
 
 
 @dataclass(frozen=True)
@@ -122,7 +141,11 @@ class Grid:
 def lines(shelf: Shelf, number: int) -> list[Line]:
     """The lines of a frame, the surest first, dark before bright."""
     grid = Grid.of(shelf.clip.size)
-    evidence, widths = standing_out(shelf, number, grid)
+    planes = {distance: _strips(shelf, number, distance, grid) for distance in (0, *(shelf.sides(number) or ()))}
+    evidence, widths = _standing_out(shelf, planes, grid)
+    following = None
+    if number + 1 in shelf.clip.numbers:
+        following = planes[1] if 1 in planes else _strips(shelf, number, 1, grid)
     found = []
     for index, polarity in enumerate(POLARITIES):
         shortest = max(int(SHORTEST * grid.strips), 3)
@@ -132,30 +155,39 @@ def lines(shelf: Shelf, number: int) -> list[Line]:
             inside = min(float(line.columns.min()), grid.size[1] - 1 - float(line.columns.max()))
             if inside < EDGE * grid.size[1]:
                 continue
-            found.append(replace(line, drift=_drift(shelf, number, line, grid)))
+            if following is not None:
+                change = _change(line, columns, planes[0], following, grid)
+                line = replace(line, drift=_drift(shelf, number, line, grid), change=change)
+            found.append(line)
     return found
 
 
-def standing_out(shelf: Shelf, number: int, grid: Grid) -> tuple[Floats, NDArray[np.uint8]]:
+def _strips(shelf: Shelf, number: int, distance: int, grid: Grid) -> Floats:
+    """Means of the strips of the frame so many frames later, brought to a frame along the flow."""
+    small = _small(shelf, number + distance, grid)
+    return grid.averaged(warped(small, shelf.flow(number, distance)) if distance else small)
+
+
+def _standing_out(shelf: Shelf, planes: Mapping[int, Floats], grid: Grid) -> tuple[Floats, NDArray[np.uint8]]:
     """By how many sigmas of grain and texture the strips are darker, brighter than both their sides, and how wide.
 
     In the frame itself, or in what sets it apart from both its neighbors brought to it along the flow, which leaves
     little of the picture where it moves.
 
+    Args:
+        shelf: knows the grain.
+        planes: strips of the frame, at distance 0, and of its neighbors, if it has any.
+        grid: of the strips.
+
     Returns:
         Two planes `(strips, columns)` each, dark and bright: sigmas, at most `SURE`, and columns.
     """
-    small = _small(shelf, number, grid)
-    plain = grid.averaged(small)
+    plain, *others = planes.values()
     sigma = gray_sigma(shelf.model, plain)
     spreads = _spreads(shelf.model.autocorrelation.astype(np.float32).tobytes(), grid)
     apart: tuple[Floats, Floats] | None = None
-    sides = shelf.sides(number)
-    if sides is not None:
-        one, two = (
-            grid.averaged(warped(_small(shelf, number + distance, grid), shelf.flow(number, distance)))
-            for distance in sides
-        )
+    if others:
+        one, two = others
         apart = (plain - np.maximum(one, two), np.minimum(one, two) - plain)
     dark = _line_like(plain, apart and apart[0], sigma, spreads)
     bright = _line_like(-plain, apart and apart[1], sigma, spreads)
@@ -314,10 +346,24 @@ def _traced(
     return paths[:count], tops[:count], lengths[:count], gains[:count]
 
 
+def _change(line: Line, columns: Cells, here: Floats, following: Floats, grid: Grid) -> Change:
+    """What becomes of a line in some columns until the next frame, whose strips are brought to this one."""
+    reach = int(np.ceil(line.width / grid.scale / 2)) + 2
+    away = 2 * reach + SIDE + 3
+    strips = np.arange(line.top, line.bottom)[:, None]
+    around = np.arange(-reach - SIDE, reach + SIDE + 1)
+
+    def rise(plane: Floats, aside: int) -> Floats:
+        seen = plane[strips, (columns[:, None] + around + aside).clip(0, plane.shape[1] - 1)]
+        level = (seen[:, :SIDE].mean(1) + seen[:, -SIDE:].mean(1)) / 2
+        return np.asarray(seen[:, SIDE:-SIDE].sum(1) - (2 * reach + 1) * level, np.float32)
+
+    own, left, right = (np.square(rise(here, aside) - rise(following, aside)).mean() for aside in (0, -away, away))
+    return Change(float(np.square(rise(here, 0)).mean()), float(own), float(left + right) / 2)
+
+
 def _drift(shelf: Shelf, number: int, line: Line, grid: Grid) -> tuple[float, float] | None:
     """Pixels by which the picture moves across a line until the next frame, on either side of it."""
-    if number + 1 not in shelf.clip.numbers:
-        return None
     there = shelf.flow(number, 1)
     height, width = grid.size
     down, across = there.shape[0] / height, there.shape[1] / width

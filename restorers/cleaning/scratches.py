@@ -31,6 +31,9 @@ MOVED = 4.0  # pixels (root of the sum of squares) the picture moves at least be
 OWN = 0.35  # share of the picture's movement that a scratch may seem to follow
 FULL = 0.8  # of the height: lines that may be told without the picture's moving
 SWAYING = 0.9  # pixels (root mean square) from frame to frame against a picture that stands
+SWAYED = 5  # frames
+CHANGED = 0.15  # share of what stands out (root mean square) that is other on the next frame
+MORE = 1.2  # times as much (squared) as beside it
 SEGMENT = 96  # rows mended at a time
 SEEN = 1.5  # sigmas of grain from which on a scratch is mended
 SURE = 2.5  # times its doubt, where no line was seen
@@ -127,7 +130,7 @@ def tracks(frames: Mapping[int, Sequence[Line]], grid: Grid) -> list[Track]:
         for i, track in enumerate(running):
             last = max(track)
             for j, line in enumerate(frames[number]):
-                apart = _apart(track[last], line, number - last, grid) / height
+                apart = min(_apart(track[n], line, number - n, grid) for n in (last, *sorted(track)[-2:-1])) / height
                 if apart <= 1:
                     offers.append((apart, i, j))
         taken: set[int] = set()
@@ -149,7 +152,7 @@ def _apart(old: Line, new: Line, frames: int, grid: Grid) -> float:
     first, last = max(old.top, new.top), min(old.bottom, new.bottom)
     if last - first >= 3:
         common = np.arange(first, last)
-        apart = float(np.abs(old.at(common) - new.at(common)).mean()) / (ASIDE * np.sqrt(frames))
+        apart = float(np.median(np.abs(old.at(common) - new.at(common)))) / (ASIDE * np.sqrt(frames))
     if frames == 1 and old.bottom >= grid.strips - 1 and new.top <= 1:
         apart = min(apart, abs(float(old.columns[-1] - new.columns[0])) / JOINED)
     return float(apart) if apart <= height else np.inf
@@ -171,14 +174,22 @@ def on_the_film(track: Track, tracked: Sequence[Track], numbers: Sequence[int], 
     moves = np.array([move for pair in pairs if (move := _move(*pair)) is not None])
     if len(moves) < LASTING - 1:
         return False
+    changed = _changed([one for one, _ in pairs])
     if all(_goes_its_own_way(moves[:, 0], moves[:, side]) for side in (1, 2)):
-        return True
+        return changed
     whole = np.median([len(line.columns) for line in track.lines.values()]) >= FULL * grid.strips
     joins = [abs(float(a.columns[-1] - b.columns[0])) for a, b in pairs]
     if not whole or np.median(joins) > JOINED * grid.size[0]:
         return False
     sways = min(float(np.sqrt(np.mean((moves[:, 0] - moves[:, side]) ** 2))) for side in (1, 2)) >= SWAYING
-    return sways or _comes_or_goes(track, tracked, numbers)
+    return changed or (sways and len(moves) >= SWAYED) or _comes_or_goes(track, tracked, numbers)
+
+
+def _changed(lines: Sequence[Line]) -> bool:
+    """Whether lines are other in the picture's own place on the next frame: less deep or deeper there, or elsewhere."""
+    seen = [line.change for line in lines if line.change is not None]
+    own, beside = sum(one.own for one in seen), sum(one.beside for one in seen)
+    return own >= MORE * beside and own - beside >= CHANGED**2 * sum(one.line for one in seen)
 
 
 def _comes_or_goes(track: Track, tracked: Sequence[Track], numbers: Sequence[int]) -> bool:
