@@ -86,11 +86,13 @@ class Change:
         line: of what stands out from both sides.
         own: of by how much less of it, or more, the next frame shows there.
         beside: the same beside the line.
+        mostly: how much the next frame differs in half of the strips at least, in times as much as beside the line.
     """
 
     line: float
     own: float
     beside: float
+    mostly: float
 
 
 @dataclass(frozen=True)
@@ -358,8 +360,10 @@ def _change(line: Line, columns: Cells, here: Floats, following: Floats, grid: G
         level = (seen[:, :SIDE].mean(1) + seen[:, -SIDE:].mean(1)) / 2
         return np.asarray(seen[:, SIDE:-SIDE].sum(1) - (2 * reach + 1) * level, np.float32)
 
-    own, left, right = (np.square(rise(here, aside) - rise(following, aside)).mean() for aside in (0, -away, away))
-    return Change(float(np.square(rise(here, 0)).mean()), float(own), float(left + right) / 2)
+    own, *sides = (np.square(rise(here, aside) - rise(following, aside)) for aside in (0, -away, away))
+    beside = np.concatenate(sides)
+    mostly = np.sqrt(np.median(own) / max(np.median(beside), 1e-12))
+    return Change(float(np.square(rise(here, 0)).mean()), float(own.mean()), float(beside.mean()), float(mostly))
 
 
 def _drift(shelf: Shelf, number: int, line: Line, grid: Grid) -> tuple[float, float] | None:

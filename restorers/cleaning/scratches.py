@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restorers.cleaning.found import Found, Polarity
-from restorers.cleaning.lines import Grid, Line
+from restorers.cleaning.lines import Change, Grid, Line
 from restorers.cleaning.neighbors import Mask
 from restorers.cleaning.shelf import Shelf
 from restorers.cleaning.veils import Veil, veil
@@ -34,6 +34,7 @@ SWAYING = 0.9  # pixels (root mean square) from frame to frame against a picture
 SWAYED = 5  # frames
 CHANGED = 0.15  # share of what stands out (root mean square) that is other on the next frame
 MORE = 1.2  # times as much (squared) as beside it
+MOSTLY = 1.3  # times as much as beside it in half of its strips, for a line that may be a part of the frame's height
 SEGMENT = 96  # rows mended at a time
 SEEN = 1.5  # sigmas of grain from which on a scratch is mended
 SURE = 2.5  # times its doubt, where no line was seen
@@ -174,27 +175,32 @@ def on_the_film(track: Track, tracked: Sequence[Track], numbers: Sequence[int], 
     moves = np.array([move for pair in pairs if (move := _move(*pair)) is not None])
     if len(moves) < LASTING - 1:
         return False
-    changed = _changed([one for one, _ in pairs])
-    if all(_goes_its_own_way(moves[:, 0], moves[:, side]) for side in (1, 2)):
-        return changed
+    changes = [change for line, _ in pairs if (change := line.change) is not None]
+    if (
+        np.median([change.mostly for change in changes]) >= MOSTLY
+        and _changed(changes)
+        and all(_goes_its_own_way(moves[:, 0], moves[:, side]) for side in (1, 2))
+    ):
+        return True
     whole = np.median([len(line.columns) for line in track.lines.values()]) >= FULL * grid.strips
     joins = [abs(float(a.columns[-1] - b.columns[0])) for a, b in pairs]
     if not whole or np.median(joins) > JOINED * grid.size[0]:
         return False
     sways = min(float(np.sqrt(np.mean((moves[:, 0] - moves[:, side]) ** 2))) for side in (1, 2)) >= SWAYING
-    return changed or (sways and len(moves) >= SWAYED) or _comes_or_goes(track, tracked, numbers)
+    return _changed(changes) or (sways and len(moves) >= SWAYED) or _comes_or_goes(track, tracked, numbers)
 
 
-def _changed(lines: Sequence[Line]) -> bool:
-    """Whether lines are other in the picture's own place on the next frame: less deep or deeper there, or elsewhere."""
-    seen = [line.change for line in lines if line.change is not None]
-    own, beside = sum(one.own for one in seen), sum(one.beside for one in seen)
-    return own >= MORE * beside and own - beside >= CHANGED**2 * sum(one.line for one in seen)
+def _changed(changes: Sequence[Change]) -> bool:
+    """Whether a line is other in the picture's own place on the next frames: less deep or deeper there, or elsewhere."""
+    own, beside = sum(one.own for one in changes), sum(one.beside for one in changes)
+    return own >= MORE * beside and own - beside >= CHANGED**2 * sum(one.line for one in changes)
 
 
 def _comes_or_goes(track: Track, tracked: Sequence[Track], numbers: Sequence[int]) -> bool:
     """Whether a line is on a part of the shot only, and no other line comes or goes along with it."""
     first, last = track.numbers[0], track.numbers[-1]
+    if len(track.lines) < 2 * LASTING:
+        return False
     others = [t for t in tracked if t is not track and len(t.lines) >= LASTING]
     comes = first - numbers[0] >= LASTING and all(abs(t.numbers[0] - first) > 1 for t in others)
     goes = numbers[-1] - last >= LASTING and all(abs(t.numbers[-1] - last) > 1 for t in others)
