@@ -26,7 +26,7 @@ from restorers.cleaning.maps import Maps
 from restorers.cleaning.mending import Fill, Grain, mended
 from restorers.cleaning.mends import Mend, Mending
 from restorers.cleaning.neighbors import Box
-from restorers.cleaning.scratch_mending import corrected
+from restorers.cleaning.scratch_mending import corrected, soiled
 from restorers.cleaning.scratches import scratches, segments
 from restorers.cleaning.shelf import REACH, Shelf
 from restorers.detail import granularity
@@ -105,9 +105,10 @@ class Repair(Editable):
         mends = [Mend(m.frame, m.found, reason="moves") if (m.frame, m.found.box) in flying else m for m in mends]
         scratched = scratches(seen.lines, footage.size)
         for numbers, clip in footage.windows(halo=REACH, wanted=scratched):
-            shelf = Shelf(clip, model, seen.found)
+            shelf = Shelf(clip, model, soiled(seen.found, scratched, clip))
             for number, parts in zip(numbers, bench.map(partial(segments, shelf, scratched), numbers), strict=True):
-                mends += [done for part in parts if (done := corrected(shelf, number, part)) is not None]
+                told = bench.map(partial(corrected, shelf, number, bench=bench), parts)
+                mends += [mend for mend in told if mend is not None]
                 hidden = [Mend(number, part) for part in parts if not part.seen_through]
                 mends += self._mended(shelf, hidden, bench)
             del shelf  # or the next window would be opened beside it

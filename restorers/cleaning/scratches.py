@@ -40,6 +40,7 @@ SEEN = 1.5  # sigmas of grain from which on a scratch is mended
 SURE = 2.5  # times its doubt, where no line was seen
 WITNESSED = 1.3  # times its doubt, where one was
 LIKE = 2.5  # times as strong as elsewhere
+BAND = 1.5  # pixels of the small picture beside a scratch that it may reach to
 RIM = 1.5  # sigmas of grain to which the mask reaches
 SKIRT = 0.1  # of its contrast, below which it is left
 FAINT = 0.3  # share of the picture that must be left in nearly all pixels that are seen through
@@ -248,6 +249,17 @@ def _rows(line: Line | None, grid: Grid) -> tuple[int, int]:
         return 0, 0
     rows = grid.rows * grid.scale
     return int(line.top * rows), int(line.bottom * rows)
+
+
+def hidden(scratch: Scratch, size: tuple[int, int]) -> Found:
+    """The band of a frame in which a scratch runs."""
+    grid = Grid.of(size)
+    course = np.interp(np.arange(size[0]), grid.rows_of(np.arange(grid.strips)), scratch.columns)
+    reach = scratch.width / 2 + BAND * grid.scale
+    left, right = max(int(course.min() - reach), 0), min(int(course.max() + reach) + 2, size[1])
+    mask = np.abs(np.arange(left, right) - course[:, None]) <= reach
+    box = (0, left, size[0], right)
+    return Found(box, mask, scratch.polarity, SEEN, 1.0, "scratch", scratch.track)
 
 
 def segments(shelf: Shelf, scratched: Mapping[int, Sequence[Scratch]], number: int) -> list[Part]:
