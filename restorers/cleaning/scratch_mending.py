@@ -13,17 +13,20 @@ import numpy as np
 from restorers.cleaning.found import Found
 from restorers.cleaning.mending import borrowed
 from restorers.cleaning.mends import Mend
+from restorers.cleaning.neighbors import Mask
 from restorers.cleaning.scratches import Part, Scratch, hidden
 from restorers.cleaning.shelf import Shelf
 from restorers.clip import Clip, Origin
 from restorers.detail.grain import Floats
 from restorers.restorer import Bench
 
-SLOW = (6.0, 1.5)  # rows and columns: Gaussian over which other frames are believed
-FEWEST = 0.3  # share of the weight of that Gaussian that other frames must know
+SLOW = 6.0  # rows: Gaussian over which other frames are believed
+DOUBTED = 0.3  # pixels in the middle of a row that they must know to be believed by half
 
 
-def soiled(found: Mapping[int, list[Found]], scratched: Mapping[int, Sequence[Scratch]], clip: Clip) -> dict[int, list[Found]]:
+def soiled(
+    found: Mapping[int, list[Found]], scratched: Mapping[int, Sequence[Scratch]], clip: Clip
+) -> dict[int, list[Found]]:
     """What lies on each frame of a clip: what was found on it, and the bands in which scratches run."""
     return {n: [*found.get(n, ()), *(hidden(one, clip.size) for one in scratched.get(n, ()))] for n in clip.numbers}
 
@@ -35,14 +38,16 @@ def corrected(shelf: Shelf, number: int, part: Part, bench: Bench) -> Mend | Non
     here = shelf.part(number, part.box)[part.mask]
     values = np.asarray((here - part.offset) / part.gain, np.float32)
     shown, marks = borrowed(shelf, number, part, bench, transparent=False)
-    values += _slowly(part, shown - values, marks > 0)
+    laid = np.abs(here - values).mean(1)
+    values += _deeper(part, laid / max(float(laid.max()), 1e-6), shown - values, marks > 0)
     return Mend(number, part, values, np.full(part.area, Origin.CORRECTED, np.uint8))
 
 
-def _slowly(part: Part, apart: Floats, known: np.ndarray) -> Floats:
-    """The slow part of what is apart `(area, 3)` where that is known; nothing far from there."""
-    planes = np.zeros((*part.mask.shape, 5), np.float32)
-    planes[part.mask, :3], planes[part.mask, 3], planes[part.mask, 4] = np.where(known[:, None], apart, 0), known, 1
-    slow = [cv2.GaussianBlur(np.ascontiguousarray(planes[..., k]), (0, 0), SLOW[1], None, SLOW[0], cv2.BORDER_CONSTANT)[part.mask] for k in range(5)]
-    sums, knows, whole = np.stack(slow[:3], 1), slow[3], slow[4]
-    return np.where((knows >= FEWEST * whole)[:, None], sums / np.maximum(knows, 1e-6)[:, None], 0).astype(np.float32)
+def _deeper(part: Part, profile: Floats, apart: Floats, known: Mask) -> Floats:
+    """What a scratch lays over the picture besides, as deep in each row as what is apart and known `(area, 3)` tells."""
+    weight = profile * known
+    rows = np.nonzero(part.mask)[0]
+    sums = np.stack([np.bincount(rows, weight * one, len(part.mask)) for one in (*apart.T, profile)], 1)
+    calm = cv2.GaussianBlur(sums, (1, 2 * int(3 * SLOW) + 1), 1e-6, None, SLOW, cv2.BORDER_CONSTANT)
+    depth = calm[:, :3] / (calm[:, 3:] + DOUBTED)
+    return np.asarray(depth[rows] * profile[:, None], np.float32)

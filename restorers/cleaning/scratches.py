@@ -38,7 +38,7 @@ MOSTLY = 1.3  # times as much as beside it in half of its strips, for a line tha
 SEGMENT = 96  # rows mended at a time
 SEEN = 1.5  # sigmas of grain from which on a scratch is mended
 SURE = 2.5  # times its doubt, where no line was seen
-WITNESSED = 1.3  # times its doubt, where one was
+WITNESSED = 1.0  # times its doubt, where one was
 LIKE = 2.5  # times as strong as elsewhere
 BAND = 1.5  # pixels of the small picture beside a scratch that it may reach to
 RIM = 1.5  # sigmas of grain to which the mask reaches
@@ -58,6 +58,11 @@ class Track:
     def numbers(self) -> list[int]:
         """Frames it is seen on."""
         return sorted(self.lines)
+
+    def whole(self, grid: Grid) -> "Track":
+        """What is left of it where it runs through the whole frame, or nearly: what it follows may be the picture's."""
+        lines = {n: line for n, line in self.lines.items() if len(line.columns) >= FULL * grid.strips}
+        return Track(self.polarity, lines)
 
     @property
     def name(self) -> str:
@@ -109,7 +114,10 @@ def scratches(frames: Mapping[int, Sequence[Line]], size: tuple[int, int]) -> di
     """
     grid = Grid.of(size)
     tracked, numbers = tracks(frames, grid), sorted(frames)
-    kept = [track for track in tracked if on_the_film(track, tracked, numbers, grid)]
+    kept = []
+    for track in tracked:
+        tries = (track, track.whole(grid))
+        kept += [one for one in tries if len(one.lines) >= LASTING and on_the_film(one, tracked, numbers, grid)][:1]
     found: dict[int, list[Scratch]] = {}
     for track in sorted(kept, key=lambda t: (-len(t.lines), t.name)):
         width = float(np.median([line.width for line in track.lines.values()]))
@@ -170,8 +178,6 @@ def on_the_film(track: Track, tracked: Sequence[Track], numbers: Sequence[int], 
         grid: of the strips.
     """
     seen = track.numbers
-    if len(seen) < LASTING:
-        return False
     pairs = [(track.lines[a], track.lines[b]) for a, b in pairwise(seen) if b == a + 1]
     moves = np.array([move for pair in pairs if (move := _move(*pair)) is not None])
     if len(moves) < LASTING - 1:

@@ -28,6 +28,7 @@ THICKEST = 0.9  # share of the picture that a veil may hide at most
 PLAIN = 0.85  # of what mere adding leaves, another color must leave less
 BESIDE = 0.01  # of the height: a third of the way to where the motion beside a line is read
 ROUNDS = 2  # of aligning
+STEP = 0.25  # of what both sides of a row differ by, that its picture may be off
 RIM = 0.04  # of the profile, where it ends
 
 
@@ -93,7 +94,8 @@ def veil(shelf: Shelf, number: int, thought: Floats, *, width: float, sign: int,
     profile = _read(_profile(sign * line.excess.mean(2), apart, core, swell), apart, core)
     errors = [_matched(strip.excess.mean(2), profile) for strip in beside]
     error = np.asarray((errors[0] ** 2 + errors[1] ** 2) / 2, np.float32)
-    weights = 1 / (sigma**2 / 4 + _along(error, swell))
+    step = (line.beneath[:, -1] - line.beneath[:, 0]).mean(1)
+    weights = 1 / (sigma**2 / 4 + _along(error, swell) + (STEP * step) ** 2)
     scene = _Scene(line, (beside[0], beside[1]), profile, weights, swell)
     tries = [_taken_off(scene, color) for color in (COLORS if sign > 0 else CLEAR)]
     best = min(range(len(tries)), key=lambda k: tries[k][2] * (1 if k else PLAIN))
