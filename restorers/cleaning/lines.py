@@ -37,7 +37,8 @@ LEAST = 0.45  # score of a strip, on average
 MOST = 24  # lines of each polarity to a frame
 APART = 5  # columns
 EDGE = 0.02  # of the width: the gate's own edge keeps its place as scratches do
-SIDE = 2  # columns of the small picture beside a line that tell its level
+GAP = 2  # columns of the small picture between a line and what tells its level
+SIDE = 2  # columns that tell it
 NEAR, FAR = 0.02, 0.09  # of the height: from a line to where the picture beside it is seen to move
 
 POLARITIES: tuple[Polarity, ...] = ("dark", "bright")
@@ -350,15 +351,16 @@ def _traced(
 
 def _change(line: Line, columns: Cells, here: Floats, following: Floats, grid: Grid) -> Change:
     """What becomes of a line in some columns until the next frame, whose strips are brought to this one."""
-    reach = int(np.ceil(line.width / grid.scale / 2)) + 2
-    away = 2 * reach + SIDE + 3
+    reach = int(np.ceil(line.width / grid.scale / 2))
+    away = 2 * (reach + GAP + SIDE) + 1
     strips = np.arange(line.top, line.bottom)[:, None]
-    around = np.arange(-reach - SIDE, reach + SIDE + 1)
+    around = np.arange(-reach - GAP - SIDE, reach + GAP + SIDE + 1)
 
     def rise(plane: Floats, aside: int) -> Floats:
         seen = plane[strips, (columns[:, None] + around + aside).clip(0, plane.shape[1] - 1)]
         level = (seen[:, :SIDE].mean(1) + seen[:, -SIDE:].mean(1)) / 2
-        return np.asarray(seen[:, SIDE:-SIDE].sum(1) - (2 * reach + 1) * level, np.float32)
+        middle = seen[:, SIDE + GAP : -SIDE - GAP]
+        return np.asarray(middle.sum(1) - middle.shape[1] * level, np.float32)
 
     own, *sides = (np.square(rise(here, aside) - rise(following, aside)) for aside in (0, -away, away))
     beside = np.concatenate(sides)

@@ -44,7 +44,7 @@ def corrected(shelf: Shelf, number: int, part: Part, bench: Bench) -> Mend | Non
 
 
 def _deeper(part: Part, profile: Floats, apart: Floats, known: Mask) -> Floats:
-    """What a scratch lays over the picture besides, as deep in each row as what is apart and known `(area, 3)` tells."""
+    """What a scratch lays over it besides, as deep in each row as what is apart `(area, 3)` and known tells."""
     weight = profile * known
     rows = np.nonzero(part.mask)[0]
     sums = np.stack([np.bincount(rows, weight * one, len(part.mask)) for one in (*apart.T, profile)], 1)

@@ -198,7 +198,7 @@ def on_the_film(track: Track, tracked: Sequence[Track], numbers: Sequence[int], 
 
 
 def _changed(changes: Sequence[Change]) -> bool:
-    """Whether a line is other in the picture's own place on the next frames: less deep or deeper there, or elsewhere."""
+    """Whether a line is other in the picture's own place on the next frames: less or more deep there, or elsewhere."""
     own, beside = sum(one.own for one in changes), sum(one.beside for one in changes)
     return own >= MORE * beside and own - beside >= CHANGED**2 * sum(one.line for one in changes)
 

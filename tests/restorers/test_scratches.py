@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Literal
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -22,6 +23,10 @@ from tests.restorers.scenes import scene
 
 SIZE = (216, 288)
 LENGTH = 11
+GRAIN = 0.03  # density
+
+Shape = Literal["straight", "slanted", "wobbling"]
+Damage = Literal["dark", "bright", "opaque"]
 
 
 @cache
@@ -89,26 +94,71 @@ def test_a_scratch_has_one_name_on_all_its_frames() -> None:
     assert all(found[n] for n in range(LENGTH))
 
 
-@pytest.mark.parametrize("depth", [0.4, -0.6])
-def test_most_of_what_lies_over_the_picture_is_taken_off_and_nothing_else_is_touched(depth: float) -> None:
-    clean, over = film("pan"), cover(swaying(), 3.0)
-    damaged = clean + depth * over if depth > 0 else clean * (1 + depth * over)
+def running(shape: Shape, seed: int) -> NDArray[np.float64]:
+    """Columns `(T, H)` of a line that is straight, slanted along the film, or wobbles."""
+    chance = np.random.default_rng(seed)
+    along = np.arange(LENGTH)[:, None] + np.arange(SIZE[0]) / SIZE[0]
+    start = chance.uniform(0.3, 0.7) * SIZE[1]
+    if shape == "slanted":
+        return np.asarray(start + 4.0 * (along - LENGTH / 2))
+    sway = 1.5 * np.sin(chance.uniform(0.5, 0.9) * along + chance.uniform(0, 6)) if shape == "wobbling" else 0 * along
+    return np.asarray(start + sway)
+
+
+def uneven(seed: int) -> NDArray[np.float64]:
+    """A share `(T, H)` around 1 by which a scratch is deeper or less deep along the film."""
+    along = np.arange(LENGTH)[:, None] + np.arange(SIZE[0]) / SIZE[0]
+    knots = np.arange(-1, LENGTH + 2, 0.4)
+    return np.interp(along, knots, 1 + 0.2 * np.random.default_rng((seed, 1)).normal(size=len(knots)))
+
+
+def scratched(clean: Tensor, kind: Damage, shape: Shape, seed: int) -> Tensor:
+    """A film with one scratch: one that darkens it, one that takes density off, or one that hides it."""
+    over, depth = cover(running(shape, seed), 2.0), torch.from_numpy(uneven(seed)).float()[:, None, :, None]
+    if kind == "dark":
+        return clean + 0.3 * depth * over
+    return clean * (1 - 0.5 * depth * over) if kind == "bright" else clean * (1 - over) + 2.4 * over
+
+
+def succeeded(clean: Tensor, damaged: Tensor, mended: Tensor, grain: float) -> float:
+    """Share of a scratch's pieces of 24 rows that are mended within two sigmas of grain, with no new edge of three."""
+    off, change = (np.asarray((frames - clean).mean(1)) for frames in (mended, damaged))
+    done = []
+    for number in range(LENGTH):
+        for top in range(0, SIZE[0], 24):
+            cut = np.s_[number, top : top + 24]
+            part = np.abs(change[cut]) >= 3 * grain
+            if part.sum() < 9:
+                continue
+            square = np.ones((3, 3), np.uint8)
+            wide, core = (turn(part.astype(np.uint8), square) > 0 for turn in (cv2.dilate, cv2.erode))
+            step = np.quantile(np.abs(cv2.blur(off[cut], (3, 3)))[wide & ~core], 0.9)
+            done.append(np.abs(off[cut][part]).mean() <= 2 * grain and step <= 3 * grain)
+    assert len(done) > LENGTH
+    return float(np.mean(done))
+
+
+def success(kind: Damage, shape: Shape, seed: int) -> float:
+    """Share of the pieces of one scratch on a pan that repair mends well; all that it does not mark is as it was."""
+    smooth = scene(LENGTH, SIZE, camera="pan", weave_px=0, object_share=0).clean.clamp(max=1.6)
+    grain = GRAIN * torch.randn((LENGTH, 1, *SIZE), generator=torch.Generator().manual_seed(seed))
+    damaged = scratched(smooth + grain, kind, shape, seed)
     _, mended, origin = repaired(damaged)
-    core = ((over > 0.9) & (clean.mean(1, keepdim=True) > 0.3)).expand_as(clean)
-    before, after = (float(((frames - clean)[core] ** 2).mean()) for frames in (damaged, mended))
-    untouched = (origin == Origin.UNTOUCHED).unsqueeze(1).expand_as(clean)
-    assert after < before / 3
-    assert float((origin[core[:, 0]] != Origin.UNTOUCHED).float().mean()) > 0.7
+    untouched = (origin == Origin.UNTOUCHED).unsqueeze(1).expand_as(mended)
     assert torch.equal(mended[untouched], damaged[untouched])
+    return succeeded(smooth, damaged, mended, GRAIN)
 
 
-def test_where_nothing_is_left_of_the_picture_most_is_not_made_of_the_scratch() -> None:
-    clean, over = film("pan"), cover(swaying())
-    damaged = clean * (1 - over) + 2.4 * over
-    _, _, origin = repaired(damaged)
-    core = (over > 0.9)[:, 0]
-    assert float((origin[core] == Origin.CORRECTED).float().mean()) < 0.5
-    assert float((origin[core] > Origin.GRAIN).float().mean()) > 0.3
+def test_a_dark_scratch_is_mended_within_two_sigmas_of_grain_and_leaves_no_edge() -> None:
+    assert success("dark", "wobbling", 1) >= 0.85
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "least"), [("dark", 0.85), ("bright", 0.75), ("opaque", 0.5)])
+def test_scratches_are_mended_within_two_sigmas_of_grain_and_leave_no_edge(kind: Damage, least: float) -> None:
+    """The goal is 0.85; what takes density off, and what hides the picture where it hardly moves, falls short of it."""
+    shapes: tuple[Shape, ...] = ("straight", "slanted", "wobbling")
+    assert np.mean([success(kind, shape, seed) for shape in shapes for seed in (1, 2)]) >= least
 
 
 @pytest.mark.parametrize("camera", ["static", "pan"])
@@ -117,6 +167,33 @@ def test_a_pole_stays(camera: Literal["static", "pan"]) -> None:
     moves = 1.5 if camera == "pan" else 0.0
     path = np.broadcast_to(90 - moves * np.arange(LENGTH)[:, None], (LENGTH, SIZE[0]))
     assert not hidden(parts(film(camera) + 0.6 * cover(path))).any()
+
+
+@pytest.mark.parametrize("camera", ["static", "pan"])
+def test_a_pole_that_something_passes_stays(camera: Literal["static", "pan"]) -> None:
+    moves = 1.5 if camera == "pan" else 0.0
+    path = np.broadcast_to(90 - moves * np.arange(LENGTH)[:, None], (LENGTH, SIZE[0]))
+    frames = film(camera) + 0.6 * cover(path)
+    for number in range(LENGTH):
+        left = 20 + 12 * number
+        frames[number, :, 60:140, left : left + 40] = film(camera)[0, :, 100:180, 200:240]
+    assert not hidden(parts(frames)).any()
+
+
+@pytest.mark.parametrize("camera", ["static", "pan"])
+def test_blinds_stay(camera: Literal["static", "pan"]) -> None:
+    """Slats through the whole frame, in a picture that stands or moves."""
+    moves = 1.5 if camera == "pan" else 0.0
+    edges = 60 - moves * np.arange(LENGTH)[:, None] + np.arange(0, 150, 15)
+    slats = torch.stack([cover(np.broadcast_to(one[:, None], (LENGTH, SIZE[0]))) for one in edges.T]).amax(0)
+    assert not hidden(parts(film(camera) + 0.5 * slats)).any()
+
+
+def test_a_scratch_on_a_picture_that_stands_is_found_by_what_changes_of_it() -> None:
+    over, depth = cover(swaying()), torch.from_numpy(uneven(3)).float()[:, None, :, None]
+    mask = hidden(parts(film("static") + 0.4 * depth * over))
+    truth = (over[:, 0] > 0.4).numpy() & (film("static").mean(1).numpy() > 0.3)
+    assert mask[truth].mean() > 0.75
 
 
 @pytest.mark.parametrize("camera", ["static", "pan"])
