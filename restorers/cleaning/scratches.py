@@ -34,6 +34,7 @@ SWAYING = 0.9  # pixels (root mean square) from frame to frame against a picture
 SWAYED = 5  # frames
 CHANGED = 0.15  # share of what stands out (root mean square) that is other on the next frame
 MORE = 1.2  # times as much (squared) as beside it
+WHOLLY = 1.1  # times as much as beside it in half of its strips: one that something passes is other in some only
 MOSTLY = 1.3  # times as much as beside it in half of its strips, for a line that may be a part of the frame's height
 SEGMENT = 96  # rows mended at a time
 SEEN = 1.5  # sigmas of grain from which on a scratch is mended
@@ -183,8 +184,9 @@ def on_the_film(track: Track, tracked: Sequence[Track], numbers: Sequence[int], 
     if len(moves) < LASTING - 1:
         return False
     changes = [change for line, _ in pairs if (change := line.change) is not None]
+    mostly = float(np.median([change.mostly for change in changes]))
     if (
-        np.median([change.mostly for change in changes]) >= MOSTLY
+        mostly >= MOSTLY
         and _changed(changes)
         and all(_goes_its_own_way(moves[:, 0], moves[:, side]) for side in (1, 2))
     ):
@@ -194,7 +196,11 @@ def on_the_film(track: Track, tracked: Sequence[Track], numbers: Sequence[int], 
     if not whole or np.median(joins) > JOINED * grid.size[0]:
         return False
     sways = min(float(np.sqrt(np.mean((moves[:, 0] - moves[:, side]) ** 2))) for side in (1, 2)) >= SWAYING
-    return _changed(changes) or (sways and len(moves) >= SWAYED) or _comes_or_goes(track, tracked, numbers)
+    return (
+        (mostly >= WHOLLY and _changed(changes))
+        or (sways and len(moves) >= SWAYED)
+        or _comes_or_goes(track, tracked, numbers)
+    )
 
 
 def _changed(changes: Sequence[Change]) -> bool:
