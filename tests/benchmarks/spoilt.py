@@ -59,8 +59,8 @@ class Spoilt:
         return np.asarray(np.abs(change) >= SEEN * max(self.sigma, 2.0))
 
 
-Layer: TypeAlias = Callable[[int, tuple[int, int], Chance], Singles]
-"""Cover `(2, H, W)` in [0, 1] of a frame of a number and a size by dark and bright damage."""
+Layer: TypeAlias = Callable[[int, tuple[int, int], int], Singles]
+"""Cover `(2, H, W)` in [0, 1] of a frame of a number and a size, in a shot of a seed, by dark and bright damage."""
 
 
 def spoilt(film: Film, layer: Layer, *, grain: float = 6.0, seed: int = 0, weave: float = WEAVE) -> Spoilt:
@@ -71,14 +71,15 @@ def spoilt(film: Film, layer: Layer, *, grain: float = 6.0, seed: int = 0, weave
     seen = [film.seen(time, x + dx, y + dy) for time, (dx, dy) in enumerate(shifts)]
     clean = np.stack([np.clip(np.rint(frame), 0, 255).astype(np.uint8) for frame in seen])
     sound = grained(clean, "film", grain) if grain else clean
-    found = [_laid(f, layer(n, film.size, np.random.default_rng((seed, 11, n)))) for n, f in enumerate(sound)]
+    found = [_laid(f, layer(n, film.size, seed)) for n, f in enumerate(sound)]
     return Spoilt(clean, sound, np.stack(found), grain)
 
 
 def dirt(amount: float = 18, *, size: float = 0.45) -> Layer:
     """So many pieces of real dirt a frame, as large as on a scan `1 / size` times as large, give or take half."""
 
-    def layer(_: int, frame: tuple[int, int], chance: Chance) -> Singles:
+    def layer(number: int, frame: tuple[int, int], seed: int) -> Singles:
+        chance = np.random.default_rng((seed, 11, number))
         cover = np.zeros((2, *frame), np.float32)
         for _ in range(chance.poisson(amount)):
             scale = size * float(np.exp(chance.normal(0, 0.35)))
@@ -89,10 +90,10 @@ def dirt(amount: float = 18, *, size: float = 0.45) -> Layer:
     return layer
 
 
-def lines(count: int = 2, *, seed: int = 0) -> Layer:
+def lines(count: int = 2) -> Layer:
     """Scratches that run along the film for many frames: some slanted, some faint, none of even depth."""
 
-    def layer(number: int, frame: tuple[int, int], _: Chance) -> Singles:
+    def layer(number: int, frame: tuple[int, int], seed: int) -> Singles:
         cover = np.zeros((2, *frame), np.float32)
         along = number + np.arange(frame[0]) / frame[0]
         for index in range(count):
@@ -104,7 +105,7 @@ def lines(count: int = 2, *, seed: int = 0) -> Layer:
     return layer
 
 
-def nothing(_: int, frame: tuple[int, int], __: Chance) -> Singles:
+def nothing(_: int, frame: tuple[int, int], __: int) -> Singles:
     """No damage."""
     return np.zeros((2, *frame), np.float32)
 
@@ -112,7 +113,8 @@ def nothing(_: int, frame: tuple[int, int], __: Chance) -> Singles:
 def obscured(share: float = 0.1) -> Layer:
     """Opaque blobs over a share of the frame."""
 
-    def layer(_: int, frame: tuple[int, int], chance: Chance) -> Singles:
+    def layer(number: int, frame: tuple[int, int], seed: int) -> Singles:
+        chance = np.random.default_rng((seed, 11, number))
         cover = np.zeros((2, *frame), np.float32)
         while (cover > 0.5).any(0).mean() < share:
             axes = chance.uniform(0.008, 0.03, 2) * frame[1]
