@@ -14,7 +14,6 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import assert_never
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -164,17 +163,13 @@ def _from_density(frames: Tensor, target: Space) -> Tensor:
 
 def _straight(frames: Tensor, times: float, plus: float, over: float) -> Tensor:
     """`(frames * times + plus) / over`, a part at a time: what is in between stays in the processor's cache."""
-    out, size = blank(frames), PART if frames.device.type == "cpu" else frames.numel()
+    out, size = (
+        torch.empty_like(frames, memory_format=torch.contiguous_format),
+        PART if frames.device.type == "cpu" else frames.numel(),
+    )
     for part, target in zip(torch.split(frames.flatten(), size), torch.split(out.view(-1), size), strict=True):
         torch.mul(part, times, out=target).add_(plus).div_(over)
     return out
-
-
-def blank(frames: Tensor) -> Tensor:
-    """Room for as many frames; in a processor's memory NumPy's, which asks for large pages."""
-    if frames.device.type != "cpu" or frames.dtype != torch.float32:
-        return torch.empty_like(frames, memory_format=torch.contiguous_format)
-    return torch.from_numpy(np.empty(tuple(frames.shape), np.float32))
 
 
 def _signed_power(values: Tensor, exponent: float) -> Tensor:

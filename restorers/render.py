@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restorers.clip import Clip, Origin
-from restorers.colorspace import Space, blank
+from restorers.colorspace import Space
 from restorers.restorer import Bench, Enlarging, Moving, Remedy, RestorationError
 
 ROWS = 64  # of a frame that are looked at at once: they stay in the processor's cache
@@ -245,7 +245,7 @@ def _as_scanned(clip: Clip, scan: Clip) -> Clip:
     touched = clip.origin != Origin.UNTOUCHED
     if bool(touched.all()):
         return clip
-    frames = blank(clip.frames).copy_(scan.between(clip.first, clip.stop).frames)
+    frames = scan.between(clip.first, clip.stop).frames.to(clip.frames.device, copy=True).contiguous()
     for frame, mended, there in zip(frames, clip.frames, touched, strict=True):
         places = torch.nonzero(there.flatten())[:, 0]
         frame.view(3, -1)[:, places] = mended.flatten(1)[:, places]

@@ -15,7 +15,6 @@ from restorers.cleaning.exposures import Irregularity
 from restorers.cleaning.found import Found, Kind, Polarity
 from restorers.cleaning.neighbors import Box
 from restorers.clip import Clip, Origin
-from restorers.colorspace import blank
 from restorers.detail.grain import Floats
 from restorers.restorer import Bench, Packed, Remedy
 
@@ -194,7 +193,7 @@ class Mending(Remedy):
         mends = [(number, cut) for number in clip.numbers for cut in self._cuts.get(number, ())]
         if not mends:
             return clip
-        frames, marks = blank(clip.frames).copy_(clip.frames), torch.zeros_like(clip.origin)
+        frames, marks = clip.frames.clone(), torch.zeros_like(clip.origin)
         for number, cut in mends:
             places = torch.from_numpy(self.places[cut].astype(np.int64)).to(frames.device)
             values = bench.tensor(self.values[cut])
