@@ -120,7 +120,7 @@ class Enhancement(Restorer):
         description="grain of the result, in shares of the film's own; what is missing is laid",
     )
 
-    revision: ClassVar[int] = 4
+    revision: ClassVar[int] = 5
     dense: ClassVar[bool] = True
     remedy: ClassVar[type[Remedy]] = Enlargement
 
