@@ -20,12 +20,15 @@ from restorers.cleaning.found import Found, Kind, Polarity
 from restorers.cleaning.neighbors import Mask, grown
 from restorers.cleaning.shelf import Shelf
 from restorers.detail.grain import Floats, GrainModel
-from restorers.geometry.motion import Flow, warped
+from restorers.geometry.motion import Flow, Picture, warped
 
 LOOKED_AT = 288  # lines of the small picture; all else in pixels is of it
 OUT = 2.5  # times what a sound pixel may differ by, mean of 3 x 3
 MOST = 8.0  # times as much that one pixel counts at most
-GAP = 9  # pixels over which it is still one piece
+RIM_OUT = 1.5  # times as much, where it hangs together with what does
+SPECK = 6  # pixels of a part that are too few to be a part of it
+LINK, GAP = 19, 5  # pixels over which it is still one piece, and over which it is filled
+NEAR = 3  # pixels from the frame's edge
 LONG = 0.4  # of the height: the shortest tear
 THIN = 5.0  # times as long as thick, at least
 SURE = 5.0  # times as much, as half of a tear stands out by
@@ -54,7 +57,7 @@ def bands(shelf: Shelf, number: int) -> list[Found]:
     if sides is None:
         return []
     quick = _View.of(shelf, number, sides, _seen(shelf, number, sides))
-    if not _rows(quick, WEAK) and not any(_long(quick.out(sign) >= OUT) for sign in SIGNS):
+    if not _rows(quick, WEAK) and not any(_long(quick, sign) for sign in SIGNS):
         return []
     view = _View.of(shelf, number, sides, _carried(shelf, number, sides))
     height, width = shelf.clip.size
@@ -93,7 +96,7 @@ class _View:
         here: gray density.
         shown: what each of the two neighbors says.
         others: these as they are.
-        known: where both know.
+        inside: what of it each neighbor shows, and not its edge repeated.
         sigma: of the grain.
         sure: how many times as sure as between two neighbors a band must be.
     """
@@ -101,7 +104,7 @@ class _View:
     here: Floats
     shown: tuple[Floats, Floats]
     others: tuple[Floats, Floats]
-    known: Mask
+    inside: tuple[Mask, Mask]
     sigma: Floats
     sure: float
 
@@ -109,15 +112,20 @@ class _View:
     def of(cls, shelf: Shelf, number: int, sides: tuple[int, int], ways: tuple[Floats, Floats]) -> "_View":
         """A frame and two others along the ways to them `(h, w, 2)`, in pixels of the small picture."""
         here, *others = (_small(shelf.gray(number + k)) for k in (0, *sides))
-        shown, known, sigma = [], np.ones_like(here, bool), _sigma(shelf, number, here.shape)
+        shown, inside, sigma = [], [], _sigma(shelf, number, here.shape)
         y, x = (np.arange(n, dtype=np.float32) for n in here.shape)
         for way, other in zip(ways, others, strict=True):
             down, along = y[:, None] + way[..., 1], x + way[..., 0]
-            known &= (down >= -1) & (along >= -1) & (down <= len(y)) & (along <= len(x))
+            inside.append((down >= -1) & (along >= -1) & (down <= len(y)) & (along <= len(x)))
             there = np.asarray(cv2.remap(other, along, down, cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE), np.float32)
             shown.append(there + _level(here - there, sigma))
         sure = 1.0 if sides[0] < 0 < sides[1] else ONE_SIDED
-        return cls(here, (shown[0], shown[1]), (others[0], others[1]), known, sigma, sure)
+        return cls(here, (shown[0], shown[1]), (others[0], others[1]), (inside[0], inside[1]), sigma, sure)
+
+    @cached_property
+    def known(self) -> Mask:
+        """What both neighbors show, `(h, w)`."""
+        return self.inside[0] & self.inside[1]
 
     @cached_property
     def noise(self) -> Floats:
@@ -126,8 +134,14 @@ class _View:
 
     def out(self, sign: int) -> Floats:
         """By how many times that it is darker (1) or brighter (-1) than both say, mean of 3 x 3."""
-        one, two = (sign * (self.here - there) for there in self.shown)
-        return np.asarray(cv2.blur(np.minimum(one, two).clip(0) / self.noise, (3, 3)) * self.known, np.float32)
+        return self.at_least(sign) * self.known
+
+    def at_least(self, sign: int) -> Floats:
+        """The same, and where only one neighbor knows what it says."""
+        known = (np.where(i, sign * (self.here - s), np.inf) for i, s in zip(self.inside, self.shown, strict=True))
+        nearest = np.minimum(*known)
+        apart = np.where(np.isfinite(nearest), nearest, 0).clip(0) / self.noise
+        return np.asarray(cv2.blur(apart, (3, 3)), np.float32)
 
     @cached_property
     def miss(self) -> Floats:
@@ -163,17 +177,27 @@ def _carried(shelf: Shelf, number: int, sides: tuple[int, int]) -> tuple[Floats,
     return ways[0], ways[1]
 
 
-def _long(mask: Mask) -> list[Mask]:
-    """The long pieces of a mask that reach an edge of the frame, `(h, w)` each, small gaps filled."""
-    height, width = mask.shape
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (GAP, GAP))
-    padded = cv2.copyMakeBorder(mask.view(np.uint8), GAP, GAP, GAP, GAP, cv2.BORDER_REPLICATE)
-    joined = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, disc)[GAP:-GAP, GAP:-GAP]
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(joined))
-    left, top, wide, high, _ = stats.T
-    at_edge = (left <= 1) | (top <= 1) | (left + wide >= width - 1) | (top + high >= height - 1)
-    kept = np.flatnonzero(at_edge & (np.hypot(wide, high) >= LONG * height))
-    return [labels == index for index in kept if index]
+def _long(view: _View, sign: int) -> list[Mask]:
+    """What stands out in long pieces from an edge of what the neighbors show, `(h, w)` each, small gaps filled."""
+    height, width = view.here.shape
+    some = view.at_least(sign)
+    seen = (some >= OUT).view(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(seen)
+    seen[stats[labels, cv2.CC_STAT_AREA] < SPECK] = 0
+    linked = _closed(seen, LINK)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(linked)
+    inner = cv2.erode(np.pad(view.known, 1).view(np.uint8), np.ones((2 * NEAR + 1,) * 2))[1:-1, 1:-1] > 0
+    at_edge = np.isin(np.arange(count), labels[~inner & (seen > 0)])
+    kept = np.flatnonzero(at_edge & (np.hypot(*stats[:, 2:4].T) >= LONG * height))
+    faint = _closed((some >= RIM_OUT).view(np.uint8), GAP) > 0
+    return [faint & (labels == index) for index in kept if index]
+
+
+def _closed(mask: Picture, pixels: int) -> Picture:
+    """A mask with gaps of so many pixels filled."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (pixels, pixels))
+    wide = cv2.copyMakeBorder(mask, pixels, pixels, pixels, pixels, cv2.BORDER_REPLICATE)
+    return np.ascontiguousarray(cv2.morphologyEx(wide, cv2.MORPH_CLOSE, disc)[pixels:-pixels, pixels:-pixels])
 
 
 def _splices(view: _View) -> list[Found]:
@@ -200,8 +224,10 @@ def _tears(view: _View, splices: Sequence[Found]) -> list[Found]:
     found: list[Found] = []
     for sign, polarity in SIGNS.items():
         out = view.out(sign)
-        for piece in _long(out >= OUT):
+        for piece in _long(view, sign):
             seen = piece & (out >= OUT)
+            if not seen.any():
+                continue
             strength, length = float(np.median(out[seen])), _length(piece)
             strange = float(np.median(view.beyond(sign)[seen])) >= 1
             thin = piece.sum() <= min(length / THIN, BROAD * len(piece)) * length
