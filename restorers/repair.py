@@ -1,10 +1,10 @@
-"""Take dust, dirt, hairs and scratches off: find them, take what the neighbors know, leave the rest of the film alone.
+"""Take dust, dirt, scratches, splices and tears off: find them, take what the neighbors know, leave the rest of the film alone.
 
 What a blemish hides is copied from the one neighboring frame that fits its surroundings best, moved along the flow;
 one frame, not a mean of several, so that the mend has the film's own grain. Only where no frame knows is it
 interpolated from around, with grain laid in, and only if that is allowed. No other pixel is touched.
 
-Rather too little than too much: the finders (see `blemishes`, `scratches`) leave what they doubt.
+Rather too little than too much: the finders (see `blemishes`, `scratches`, `bands`) leave what they doubt.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field
 
+from restorers.cleaning.bands import bands, beside
 from restorers.cleaning.blemishes import blemishes, flies
 from restorers.cleaning.detector import detected
 from restorers.cleaning.edits import Edits, Region, Rejected
@@ -39,6 +40,7 @@ STRIDE = 4  # frames by which the window goes on
 FOLLOWED = 4  # frames
 ONE_SIDED = 2.5  # at the ends of a shot only one side can tell: what it shows anew looks just like dust
 SMALL = 150  # pixels
+STAYING = ("marked", "splice", "tear")  # never taken for things on their way
 
 
 class Repair(Editable):
@@ -57,6 +59,7 @@ class Repair(Editable):
     )
     max_area: int = Field(4000, ge=1, description="pixels beyond which it is taken for part of the picture")
     scratches: bool = Field(True, description="mend scratches that run along many frames")
+    bands: bool = Field(True, description="mend splices and tears, which cross a frame or run into it from an edge")
     fill: Fill = Field(
         "network",
         description="how what no neighbor knows is filled in from around it: by a small network or a classical method; "
@@ -143,7 +146,7 @@ class Repair(Editable):
 
     def _look(self, shelf: Shelf, numbers: range, bench: Bench, seen: "_Seen") -> None:
         """Add what some frames of a window show that nobody has looked at yet."""
-        found = bench.map(partial(self._dust, shelf, bench), numbers)
+        found = bench.map(partial(self._lying, shelf, bench), numbers)
         told = bench.map(partial(seen.maps.told, shelf, self.max_area), numbers)
         seen.found.update(zip(numbers, map(joined, found, told), strict=True))
         steps = zip(numbers, bench.map(partial(step_to, shelf), numbers), strict=True)
@@ -154,6 +157,11 @@ class Repair(Editable):
             seen.exposures[-1].append(number)
         if self.scratches:
             seen.lines.update(zip(numbers, bench.map(partial(lines, shelf), numbers), strict=True))
+
+    def _lying(self, shelf: Shelf, bench: Bench, number: int) -> list[Found]:
+        """What lies on a frame, bands last."""
+        dust, crossing = self._dust(shelf, bench, number), bands(shelf, number) if self.bands else []
+        return [*beside(crossing, dust), *crossing]
 
     def _dust(self, shelf: Shelf, bench: Bench, number: int) -> list[Found]:
         sides = shelf.sides(number)
@@ -207,7 +215,7 @@ def _flying(found: Mapping[int, list[Found]], exposures: list[list[int]]) -> set
         before, after = ([one for _, one in seen(index + step)] for step in (-1, 1))
         for number, here in seen(index):
             path = flies(here, before, after)
-            if path is None or here.kind == "marked":
+            if path is None or here.kind in STAYING:
                 continue
             flying.add((number, here.box))
             for step in (k for k in range(-FOLLOWED, FOLLOWED + 1) if k):
@@ -215,6 +223,6 @@ def _flying(found: Mapping[int, list[Found]], exposures: list[list[int]]) -> set
                 slack = 3 + 1.5 * (abs(step) - 1)
                 for other, one in seen(index + step):
                     near = np.hypot(one.center[0] - y, one.center[1] - x) <= slack
-                    if near and one.polarity == here.polarity and one.kind != "marked":
+                    if near and one.polarity == here.polarity and one.kind not in STAYING:
                         flying.add((other, one.box))
     return flying
