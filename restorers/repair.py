@@ -1,10 +1,10 @@
-"""Take dust, dirt, scratches, splices and tears off: find them, take what the neighbors know, leave the rest of the film alone.
+"""Take dust, dirt, scratches, stains, splices and tears off: find them, take what the neighbors know, leave the rest.
 
 What a blemish hides is copied from the one neighboring frame that fits its surroundings best, moved along the flow;
 one frame, not a mean of several, so that the mend has the film's own grain. Only where no frame knows is it
 interpolated from around, with grain laid in, and only if that is allowed. No other pixel is touched.
 
-Rather too little than too much: the finders (see `blemishes`, `scratches`, `bands`) leave what they doubt.
+Rather too little than too much: the finders (see `blemishes`, `scratches`, `stains`, `bands`) leave what they doubt.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from restorers.cleaning.bands import bands, beside
+from restorers.cleaning.bands import bands
 from restorers.cleaning.blemishes import blemishes, flies
 from restorers.cleaning.detector import detected
 from restorers.cleaning.edits import Edits, Region, Rejected
 from restorers.cleaning.evidence import contrast
 from restorers.cleaning.exposures import Step, irregularities, step_to
-from restorers.cleaning.found import Found, joined
+from restorers.cleaning.found import Found, joined, meet
 from restorers.cleaning.lines import Line, lines
 from restorers.cleaning.maps import Maps
 from restorers.cleaning.mending import Fill, Grain, mended
@@ -30,6 +30,7 @@ from restorers.cleaning.neighbors import Box
 from restorers.cleaning.scratch_mending import corrected, soiled
 from restorers.cleaning.scratches import scratches, segments
 from restorers.cleaning.shelf import REACH, Shelf
+from restorers.cleaning.stains import stains
 from restorers.detail import granularity
 from restorers.networks.detector import Detector
 from restorers.networks.weights import opened
@@ -60,6 +61,7 @@ class Repair(Editable):
     max_area: int = Field(4000, ge=1, description="pixels beyond which it is taken for part of the picture")
     scratches: bool = Field(True, description="mend scratches that run along many frames")
     bands: bool = Field(True, description="mend splices and tears, which cross a frame or run into it from an edge")
+    stains: bool = Field(True, description="mend large, faint stains that are seen through")
     fill: Fill = Field(
         "network",
         description="how what no neighbor knows is filled in from around it: by a small network or a classical method; "
@@ -159,9 +161,12 @@ class Repair(Editable):
             seen.lines.update(zip(numbers, bench.map(partial(lines, shelf), numbers), strict=True))
 
     def _lying(self, shelf: Shelf, bench: Bench, number: int) -> list[Found]:
-        """What lies on a frame, bands last."""
-        dust, crossing = self._dust(shelf, bench, number), bands(shelf, number) if self.bands else []
-        return [*beside(crossing, dust), *crossing]
+        """What lies on a frame; dust that is part of something larger is left out."""
+        found = self._dust(shelf, bench, number)
+        for wanted, finder in ((self.stains, stains), (self.bands, bands)):
+            larger = finder(shelf, number) if wanted else []
+            found = [one for one in found if not any(meet(one, other) for other in larger)] + larger
+        return found
 
     def _dust(self, shelf: Shelf, bench: Bench, number: int) -> list[Found]:
         sides = shelf.sides(number)

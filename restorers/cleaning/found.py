@@ -78,7 +78,7 @@ def joined(ones: Sequence[Found], others: Sequence[Found]) -> list[Found]:
     """What was found in two ways, that which shares pixels as one; what a person marked stays marked."""
     whole = list(others)
     for one in ones:
-        met = [_meet(one, other) for other in whole]
+        met = [meet(one, other) for other in whole]
         kept = [other for other, meets in zip(whole, met, strict=True) if not meets]
         whole = [*kept, reduce(_both, (other for other, meets in zip(whole, met, strict=True) if meets), one)]
     return sorted(whole, key=lambda one: one.box)
@@ -93,7 +93,8 @@ def covered(found: Iterable[Found], size: tuple[int, ...]) -> Mask:
     return whole
 
 
-def _meet(one: Found, other: Found) -> bool:
+def meet(one: Found, other: Found) -> bool:
+    """Whether two share pixels."""
     top, left = max(one.box[0], other.box[0]), max(one.box[1], other.box[1])
     bottom, right = min(one.box[2], other.box[2]), min(one.box[3], other.box[3])
     if top >= bottom or left >= right:

@@ -97,7 +97,10 @@ def borrowed(
         lost = np.sqrt(1 - np.square(weights).sum(1, keepdims=True).clip(0, 1))
         values = agreed + lost * _fresh(shelf, number, found, agreed, bench)
     marks = np.where(fits, Origin.BORROWED + np.array(offered.distances)[best], 0)
-    through = corrected(hole, _own(shelf, number, found), agreed) if transparent and fits.all() else None
+    through = None
+    if transparent and fits.all():
+        own, grainy = _own(shelf, number, found), shelf.model.autocorrelation
+        through = corrected(hole, own, agreed, grainy, stain=found.kind == "stain")
     if through is not None:
         own, seen = through
         values, marks = np.where(seen[:, None], own, values), np.where(seen, Origin.CORRECTED, marks)

@@ -13,6 +13,7 @@ All of it happens in density, where each is simplest: a dye's share is a factor,
 """
 
 from restorers.damage.aging import Aged, Aging, aged
+from restorers.damage.breaking import Breaking, BreakTruth, crack
 from restorers.damage.fading import Fading, fade
 from restorers.damage.flickering import Flickering, LampTruth, flicker
 from restorers.damage.graining import Graining, grain
@@ -23,6 +24,8 @@ __all__ = [
     "VISIBLE",
     "Aged",
     "Aging",
+    "BreakTruth",
+    "Breaking",
     "Fading",
     "Flickering",
     "GateMotion",
@@ -32,6 +35,7 @@ __all__ = [
     "SoilTruth",
     "Soiling",
     "aged",
+    "crack",
     "fade",
     "flicker",
     "grain",

@@ -201,8 +201,7 @@ def _slipped(clip: Clip, breaking: Breaking, bench: Bench, number: int) -> NDArr
         below = rows - (np.interp(columns, x, along) - number)
         from_mouth = np.interp(columns, x, np.linspace(1, 0, JAGS)[order], left=0, right=0)
         amount = from_mouth * np.where(below > 0, np.exp(-below.clip(0) / FADING), 0) * height
-        places = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-        moved = [np.asarray(p - s * amount, np.float32) for p, s in zip(places, tear.slip, strict=True)]
-        planes = [cv2.remap(p, *moved, cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE) for p in frame]
-        frame = np.stack(planes)
+        x_there = np.asarray(np.arange(width) - tear.slip[0] * amount, np.float32)
+        y_there = np.asarray(np.arange(height)[:, None] - tear.slip[1] * amount, np.float32)
+        frame = np.stack([cv2.remap(p, x_there, y_there, cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE) for p in frame])
     return np.asarray(frame, np.float32)

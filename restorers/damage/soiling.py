@@ -41,6 +41,8 @@ class Soiling(BaseModel):
     blotches: float = Field(0.25, ge=0, le=50, description="large faint stains a frame")
     blotch_radius: float = Field(14, gt=0, le=500, description="median radius of a blotch in pixels")
     bright: float = Field(0.4, ge=0, le=1, description="share of the dirt that prints white")
+    stains: float = Field(0, ge=0, le=50, description="dried drops and rings of mold a frame, seen through")
+    stain_radius: float = Field(24, gt=0, le=1000, description="median radius of a stain in pixels")
     scratches: float = Field(1.5, ge=0, le=50, description="scratches that run through a frame")
     scratch_frames: float = Field(20, gt=1, le=EPOCH, description="frames that a scratch runs along")
     scratch_width: float = Field(1.0, gt=0, le=20, description="width of a scratch in pixels")
@@ -48,7 +50,7 @@ class Soiling(BaseModel):
 
     def scaled(self, factor: float) -> Self:
         """The same dirt seen in a picture `factor` times as large."""
-        grown = ("dust_radius", "hair_length", "hair_width", "blotch_radius", "scratch_width")
+        grown = ("dust_radius", "hair_length", "hair_width", "blotch_radius", "stain_radius", "scratch_width")
         return self.model_copy(update={name: getattr(self, name) * factor for name in grown})
 
 
@@ -109,6 +111,9 @@ def cover(number: int, size: tuple[int, int], soiling: Soiling, bench: Bench) ->
     for _ in range(chance.poisson(soiling.blotches)):
         stain = speck(chance, soiling.blotch_radius * np.exp(0.35 * chance.standard_normal()))
         _lay(planes, _softened(stain, max(soiling.blotch_radius / 10, 0.5)), chance.uniform(0.15, 0.4), chance, soiling)
+    for _ in range(chance.poisson(soiling.stains)):
+        radius = soiling.stain_radius * np.exp(0.3 * chance.standard_normal())
+        _lay(planes, drop(chance, radius), chance.uniform(0.25, 0.5), chance, soiling)
     scratched = np.zeros(size, np.float32)
     for scratch in _scratches(number, size[1], soiling, bench):
         plane, trace = planes[int(scratch.bright)], _scratched(scratch, number, size, soiling.scratch_width)
@@ -152,6 +157,21 @@ def speck(chance: np.random.Generator, radius: float) -> NDArray[np.float32]:
 
 def _softened(patch: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(np.pad(patch, 3), (0, 0), radius), np.float32)
+
+
+def drop(chance: np.random.Generator, radius: float) -> NDArray[np.float32]:
+    """What a dried drop or a ring of mold of about a radius in pixels leaves, `(h, w)` in [0, 1].
+
+    It is soft, and deepest near its rim: a drop dries from there, and leaves there most of what it held (Deegan et
+    al., *Capillary flow as the cause of ring stains from dried liquid drops*, Nature 389, 1997).
+    """
+    shape = np.pad(speck(chance, radius), max(round(radius / 4), 2))
+    depth = cv2.distanceTransform((shape > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    rim = np.exp(-np.square((depth / radius - 0.15) / 0.12))
+    inner, clouds = chance.uniform(0.25, 0.8), cv2.GaussianBlur(chance.standard_normal(shape.shape), (0, 0), radius / 4)
+    whole = np.maximum(rim, inner * (1 + 0.2 * clouds / max(float(np.abs(clouds).max()), 1e-6))) * (depth > 0)
+    soft = cv2.GaussianBlur(whole.astype(np.float32), (0, 0), max(0.06 * radius, 0.7))
+    return np.asarray(soft / max(float(soft.max()), 1e-6), np.float32)
 
 
 def hair(chance: np.random.Generator, soiling: Soiling) -> NDArray[np.float32]:
