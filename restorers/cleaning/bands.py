@@ -36,7 +36,7 @@ LINES = 3  # splices of one polarity to a frame
 LEVEL = 0.03  # rows to a column
 BROAD = 0.15  # of the height: the thickest
 SEEN = 0.25  # share of a row that the neighbors must show
-QUARTILE = 0.3186  # of a normal distribution's size
+DEVIATION = 0.6745  # median of a normal distribution's size
 VEIL = 0.6  # sigmas of grain by which a row beside a splice differs on average, where the two ends overlap
 STRANGE = 0.4  # share of its columns in which it shows what no neighbor does nearby
 AMISS, GATE = 2, 6  # rows that are nearby, and by which the gate's edge may come and go
@@ -104,8 +104,9 @@ def _splices(view: View) -> list[Found]:
         core = whole & (out >= OUT)
         if not core.any() or not view.explained(whole, others, SOUND, ELSEWHERE):
             continue
+        rows = (np.rint(line).astype(int) + np.arange(-2, 3)[:, None]).clip(0, len(whole) - 1)
         outer = min(float(line.min()), len(whole) - 1 - float(line.max())) < GATE
-        beyond = view.beyond(sign, GATE if outer else AMISS)[reach.clip(0, len(whole) - 1), np.arange(whole.shape[1])].max(0)
+        beyond = view.beyond(sign, GATE if outer else AMISS)[rows, np.arange(whole.shape[1])].max(0)
         unlike = view.unlike(core, SEARCH, 1)
         if (beyond >= 1).mean() >= STRANGE and unlike > UNLIKE:
             contrast = float(np.quantile(out[core], 0.9))
@@ -183,17 +184,15 @@ def _length(piece: Mask) -> float:
 def _spliced(view: View, line: Floats) -> dict[Polarity, Mask]:
     """All that a splice lays on a frame: its line, and the veil where the two ends overlap, from edge to edge."""
     height, width = view.here.shape
-    reach = round(BROAD * height)
-    rows = np.rint(line).astype(int) + np.arange(-reach, reach + 1)[:, None]
+    rows = np.rint(line).astype(int) + np.arange(-height, height + 1)[:, None]
     inside, kept, columns = (rows >= 0) & (rows < height), rows.clip(0, height - 1), np.arange(width)
     change = (view.here - (view.shown[0] + view.shown[1]) / 2) / view.sigma
     told = inside & view.known[kept, columns]
     counted = told.mean(1) >= SEEN
     profile = np.zeros(len(rows), np.float32)
-    along = np.where(told, change[kept, columns], np.nan)[counted]
-    profile[counted] = np.nanmedian(along, 1)
-    noise = float(np.quantile(np.abs(profile[counted]), 0.25)) / QUARTILE
-    start, stop = _run(np.abs(profile) >= max(VEIL, 3 * noise), reach)
+    profile[counted] = np.nanmedian(np.where(told, change[kept, columns], np.nan)[counted], 1)
+    noise = float(np.median(np.abs(profile[counted]))) / DEVIATION
+    start, stop = _run(np.abs(profile) >= max(VEIL, 3 * noise), height, round(BROAD * height))
     within = (np.arange(len(rows)) >= start) & (np.arange(len(rows)) < stop)
     parts: dict[Polarity, Mask] = {}
     for sign, polarity in SIGNS.items():
@@ -204,12 +203,12 @@ def _spliced(view: View, line: Floats) -> dict[Polarity, Mask]:
     return parts
 
 
-def _run(laid: Mask, middle: int) -> tuple[int, int]:
+def _run(laid: Mask, middle: int, most: int) -> tuple[int, int]:
     """Where what is laid around a row begins and ends, gaps of two rows apart."""
-    start, stop, last = middle, middle + 1, len(laid)
-    while start > 0 and laid[max(start - 3, 0) : start].any():
+    start, stop = middle, middle + 1
+    while start > middle - most and laid[start - 3 : start].any():
         start -= 1
-    while stop < last and laid[stop : stop + 3].any():
+    while stop < middle + most and laid[stop : stop + 3].any():
         stop += 1
     return start, stop
 
