@@ -9,6 +9,7 @@ import numpy as np
 
 from restorers.cleaning.mending import Grain
 from restorers.colorspace import Space
+from restorers.damage import Breaking
 from restorers.metrics.fidelity import color_difference
 from tests.benchmarks import moves, repairers, spoilt
 from tests.benchmarks.footage import decoded
@@ -52,6 +53,11 @@ CASES: Mapping[str, Mapping[str, Case]] = {
     "dirt": {"dirt": Case(spoilt.dirt(), "found")},
     "grainy dirt": {"dirt, grain 12": Case(spoilt.dirt(), "found", 12.0)},
     "scratches": {"scratches": Case(spoilt.lines(3), "found")},
+    "bands": {
+        "splices": Case(spoilt.broken(Breaking(splices=0.1, tears=0)), "found"),
+        "tears": Case(spoilt.broken(Breaking(splices=0, tears=0.1)), "found"),
+        "stains": Case(spoilt.drops(), "found"),
+    },
     "clean": {"clean film": Case(spoilt.nothing, "clean")},
     "told": {"holes, told where": Case(spoilt.dirt(30), "told")},
     "grain": {"grain in mends": Case(spoilt.dirt(30), "grain")},

@@ -15,6 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from restorers.damage.breaking import Breaking
+from restorers.damage.breaking import cover as breaks
+from restorers.damage.soiling import drop
+from restorers.restorer import Bench
 from tests.benchmarks.grainy import grained
 from tests.benchmarks.moves import FOOTAGE, Film, Singles
 from tests.benchmarks.peers import Frames
@@ -100,6 +104,33 @@ def lines(count: int = 2) -> Layer:
             chance = np.random.default_rng((seed, 13, index))
             plane = cover[int(chance.random() < BRIGHT)]
             np.maximum(plane, _line(chance, along, frame), out=plane)
+        return cover
+
+    return layer
+
+
+def broken(breaking: Breaking) -> Layer:
+    """Splices or tears on every fourth frame, of which something is to be seen there."""
+
+    def layer(number: int, frame: tuple[int, int], seed: int) -> Singles:
+        chance = np.random.default_rng((seed, 11, number))
+        cover = np.zeros((2, *frame), np.float32)
+        while number % 4 == 2 and (cover.max(0) > BRIGHT).sum() < frame[1]:
+            cover = breaks(number, frame, breaking, Bench(seed=int(chance.integers(2**31))))
+        return cover
+
+    return layer
+
+
+def drops(*, radius: float = 0.05) -> Layer:
+    """Dried drops on every other frame, of about a radius in heights of it."""
+
+    def layer(number: int, frame: tuple[int, int], seed: int) -> Singles:
+        chance = np.random.default_rng((seed, 11, number))
+        cover = np.zeros((2, *frame), np.float32)
+        for _ in range(1 + int(chance.integers(2)) if number % 2 else 0):
+            piece = drop(chance, radius * frame[0] * float(np.exp(chance.normal(0, 0.3))))
+            _lay(cover[int(chance.random() < BRIGHT)], piece * np.float32(chance.uniform(0.2, 0.45)), chance)
         return cover
 
     return layer

@@ -11,12 +11,14 @@ from restorers.clip import Clip
 from restorers.colorspace import Space
 from restorers.damage import (
     Aging,
+    Breaking,
     Fading,
     Flickering,
     Graining,
     Shaking,
     Soiling,
     aged,
+    crack,
     fade,
     flicker,
     grain,
@@ -25,6 +27,7 @@ from restorers.damage import (
 )
 from restorers.damage.chance import wander
 from restorers.damage.shaking import gate_motion
+from restorers.damage.soiling import drop
 from restorers.restorer import Bench
 
 BENCH = Bench(seed=7)
@@ -218,3 +221,40 @@ def test_the_mask_of_dirt_moves_with_the_film() -> None:
     assert float(overlap) > 0.95
     assert dirty.soil is not None
     assert not torch.equal(dirty.soil.mask, dirty.soiled())
+
+
+def test_a_break_is_the_same_in_a_window_of_any_length_and_is_where_it_says() -> None:
+    clip, breaking = picture(96, 128, frames=16), Breaking(splices=0.2, tears=0.2, slip=0)
+    whole, truth = crack(clip, breaking, BENCH)
+    part, _ = crack(clip.between(66, 69), breaking, BENCH)
+    assert torch.equal(part.frames, whole.between(66, 69).frames)
+    assert truth.mask.any()
+    apart = (whole.frames - clip.frames).mean(1)
+    assert torch.allclose(apart, truth.change, atol=1e-5)
+    assert float(truth.mask.float().mean()) < 0.2
+
+
+def test_what_slips_beside_a_tear_lies_beneath_it_alone() -> None:
+    clip = picture(96, 128, frames=16)
+    whole, slipped = (crack(clip, Breaking(splices=0, tears=0.2, slip=s), BENCH)[0].frames for s in (0.0, 0.03))
+    moved = (whole - slipped).abs().amax((1, 2, 3)) > 0.01
+    torn = (whole - clip.frames).abs().amax((1, 2, 3)) > 0.01
+    assert moved.any()
+    assert not (moved & ~torn).all()
+    assert float(((whole - slipped).abs().amax(1) > 0.01)[moved].float().mean()) < 0.5
+
+
+def test_a_dried_drop_is_deepest_near_its_rim_and_soft() -> None:
+    for seed in range(8):
+        cover = drop(np.random.default_rng(seed), 30.0)
+        depth = cv2.distanceTransform((cover > 0.3).astype(np.uint8), cv2.DIST_L2, 5)
+        assert float(cover.max()) == pytest.approx(1)
+        assert float(cover[(depth > 2) & (depth < 9)].mean()) > float(cover[depth > 18].mean())
+        assert float(np.abs(np.diff(cover, axis=0)).max()) < 0.35
+
+
+def test_stains_lie_where_the_soil_says() -> None:
+    nothing = Soiling(dust=0, hairs=0, blotches=0, scratches=0)
+    soiled, truth = soil(flat(0.6), nothing.model_copy(update={"stains": 2.0}), BENCH)
+    assert truth.mask.any()
+    assert torch.equal(soiled.frames[:, 0] != 0.6, truth.change != 0)
