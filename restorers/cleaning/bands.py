@@ -93,7 +93,7 @@ def _closed(mask: Picture, pixels: int) -> Picture:
 
 
 def _splices(view: View) -> list[Found]:
-    """The splices of a frame, their lines and veils by polarity, masks of the small picture."""
+    """The splices of a frame, line and veil as one, masks of the small picture."""
     found: list[Found] = []
     lines = [(sign, line, _spliced(view, line)) for sign, line in _rows(view, FIRM * view.sure)]
     others = np.zeros(view.here.shape, bool)
@@ -110,9 +110,7 @@ def _splices(view: View) -> list[Found]:
         unlike = view.unlike(core, SEARCH, 1)
         if (beyond >= 1).mean() >= STRANGE and unlike > UNLIKE:
             contrast = float(np.quantile(out[core], 0.9))
-            proof = contrast * unlike / view.sure
-            masks = ((polarity, mask) for polarity, mask in parts.items() if mask.any())
-            found += [_found(mask, "splice", polarity, contrast, proof) for polarity, mask in masks]
+            found.append(_found(whole, "splice", SIGNS[sign], contrast, contrast * unlike / view.sure))
     return found
 
 
@@ -217,9 +215,10 @@ def _pieces(band: Found) -> list[Found]:
     """A band in pieces that can be mended."""
     found = []
     height, width = band.mask.shape
-    for top in range(0, height, SEGMENT):
+    down = height if band.kind == "splice" else SEGMENT  # what is around a piece must not be another piece
+    for top in range(0, height, down):
         for left in range(0, width, SEGMENT):
-            part = band.mask[top : top + SEGMENT, left : left + SEGMENT]
+            part = band.mask[top : top + down, left : left + SEGMENT]
             rows, columns = np.flatnonzero(part.any(1)), np.flatnonzero(part.any(0))
             if len(rows):
                 tight = part[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].copy()

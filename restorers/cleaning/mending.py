@@ -30,6 +30,7 @@ Grain = Literal["own", "fresh"]
 Fill = Method | Literal["nothing"]
 Marks = NDArray[np.uint8]
 
+OPAQUE = ("scratch", "splice", "tear")  # what is seen through scratches is told by `scratches`
 DECISIVE = 0.5  # variances of chance: an offer around which the ring is so much more unlike counts e times less
 FITTING = 5.0  # variances of chance that the best offer for a pixel may be off by
 ALONE = 0.25  # sigmas of grain by which an offer may differ from what all agree on
@@ -58,7 +59,7 @@ def mended(
         fill: how what no other frame knows is filled in from around it; by nothing, such a blemish is left.
         grain: `own`, each pixel is another frame's as it is; `fresh`, it is what these agree on, and grain is laid.
     """
-    values, known = borrowed(shelf, number, found, bench, grain=grain, transparent=found.kind != "scratch")
+    values, known = borrowed(shelf, number, found, bench, grain=grain, transparent=found.kind not in OPAQUE)
     if known.all():
         return Mend(number, found, values, known)
     if fill == "nothing":
