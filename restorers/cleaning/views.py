@@ -6,13 +6,13 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from restorers.cleaning.blemishes import scatter
 from restorers.cleaning.neighbors import Mask, grown
 from restorers.cleaning.shelf import Shelf
 from restorers.detail.grain import Floats, GrainModel
 from restorers.geometry.motion import Flow, warped
 
 OUT = 2.5  # times what a sound pixel may differ by, mean of 3 x 3, from which on it stands out
+SLACK = 0.25  # of what the picture changes by from pixel to pixel: misregistration no flow is free of
 ONE_SIDED = 1.5  # times as sure at the ends of a shot
 NEAR, FAR = 2, 6  # pixels from something to what is beside it, and to all else
 
@@ -83,7 +83,7 @@ class View:
     @cached_property
     def noise(self) -> Floats:
         """One sigma of what a sound pixel may differ by."""
-        return scatter(*self.shown, self.sigma, disagreement=True)
+        return _scatter(*self.shown, self.sigma)
 
     def out(self, sign: int) -> Floats:
         """By how many times that it is darker (1) or brighter (-1) than both say, mean of 3 x 3."""
@@ -140,6 +140,16 @@ class View:
             field = field[top : bottom + 2 * search, left : right + 2 * search]
             nearest = min(nearest, float(cv2.matchTemplate(field, patch, cv2.TM_SQDIFF, mask=weight).min()))
         return float(np.clip((nearest - random) / max(along - random, 1e-9), 0, 1))
+
+
+def _scatter(one: Floats, two: Floats, sigma: Floats) -> Floats:
+    """One sigma of what a sound pixel may differ by: grain, slight misregistration, what the neighbors disagree by."""
+    mean = (one + two) / 2
+    square = np.ones((3, 3), np.uint8)
+    slope = SLACK * (cv2.dilate(mean, square) - cv2.erode(mean, square) - 2 * sigma).clip(0)
+    variance = sigma**2 + slope**2
+    apart = cv2.blur(np.abs(one - two), (7, 7)) / 1.128
+    return np.asarray(np.sqrt(variance + np.maximum(apart**2 - sigma**2, 0)), np.float32)
 
 
 def _size(size: tuple[int, int], lines: int) -> tuple[int, int]:
