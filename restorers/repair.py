@@ -21,7 +21,7 @@ from restorers.cleaning.detector import detected
 from restorers.cleaning.edits import Edits, Region, Rejected
 from restorers.cleaning.evidence import contrast
 from restorers.cleaning.exposures import Step, irregularities, step_to
-from restorers.cleaning.found import Found, joined, meet
+from restorers.cleaning.found import Found, covered, joined, meet
 from restorers.cleaning.lines import Line, lines
 from restorers.cleaning.maps import Maps
 from restorers.cleaning.mending import Fill, Grain, mended
@@ -41,6 +41,7 @@ STRIDE = 4  # frames by which the window goes on
 FOLLOWED = 4  # frames
 ONE_SIDED = 2.5  # at the ends of a shot only one side can tell: what it shows anew looks just like dust
 SMALL = 150  # pixels
+HEAPED = 0.35, 0.8  # shares of what looks like a stain that are found as dust, between which it is dust in heaps
 STAYING = ("marked", "splice", "tear")  # never taken for things on their way
 
 
@@ -161,10 +162,12 @@ class Repair(Editable):
             seen.lines.update(zip(numbers, bench.map(partial(lines, shelf), numbers), strict=True))
 
     def _lying(self, shelf: Shelf, bench: Bench, number: int) -> list[Found]:
-        """What lies on a frame; dust that is part of something larger is left out."""
+        """What lies on a frame; dust that is part of something larger is left out, and dust in heaps is no stain."""
         found = self._dust(shelf, bench, number)
-        for wanted, finder in ((self.stains, stains), (self.bands, bands)):
-            larger = finder(shelf, number) if wanted else []
+        dusty = covered(found, shelf.clip.size)
+        told = stains(shelf, number) if self.stains else []
+        soft = [one for one in told if not HEAPED[0] <= one.hidden_by(dusty) < HEAPED[1]]
+        for larger in (soft, bands(shelf, number) if self.bands else []):
             found = [one for one in found if not any(meet(one, other) for other in larger)] + larger
         return found
 

@@ -49,6 +49,11 @@ class Found:
         """Pixels it hides."""
         return int(self.mask.sum())
 
+    def hidden_by(self, mask: Mask) -> float:
+        """Share of it that lies under a mask of the frame, `(H, W)`."""
+        top, left, bottom, right = self.box
+        return float(mask[top:bottom, left:right][self.mask].mean())
+
     @property
     def center(self) -> tuple[float, float]:
         """Middle of the box, y then x."""

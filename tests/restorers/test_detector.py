@@ -103,9 +103,9 @@ def test_evidence_is_what_it_says() -> None:
         assert np.allclose(evidence[7 + level][12:-12, 12:-12].clip(0), above.clip(0, 8), atol=1e-3)
 
 
-def specked(count: int) -> Film:
+def specked(count: int, seed: int = 6) -> Film:
     """A pan over a photograph with grain, and so many specks of 2 to 6 pixels a frame, bright and dark."""
-    random = np.random.default_rng(6)
+    random = np.random.default_rng(seed)
     clean = scene(4, SIZE, camera="pan", weave_px=0, object_share=0).clean.mean(1).numpy()
     sound = np.asarray(clean + 0.02 * random.standard_normal(clean.shape), np.float32)
     frames = sound.copy()
@@ -118,8 +118,8 @@ def specked(count: int) -> Film:
 
 
 def test_dirt_is_found_and_a_clean_film_is_left_alone() -> None:
-    dirty, hits, right = specked(6), [], []
-    for number in (1, 2):
+    hits, right = [], []
+    for dirty, number in ((specked(6, seed), number) for seed in range(6, 14) for number in (1, 2)):
         truth = dirty.truth(number) == SURE
         seen = np.zeros(SIZE, bool)
         for blemish in found_on(dirty, number):
@@ -127,8 +127,8 @@ def test_dirt_is_found_and_a_clean_film_is_left_alone() -> None:
             seen[top:bottom, left:end] |= blemish.mask
         hits.append(seen[truth])
         right.append(cv2.dilate(truth.astype(np.uint8), np.ones((5, 5), np.uint8))[seen] > 0)
-    assert np.concatenate(hits).mean() > 0.8
-    assert np.concatenate(right).mean() > 0.95
+    assert np.concatenate(hits).mean() > 0.7
+    assert np.concatenate(right).mean() > 0.99
     clean = specked(0)
     assert not [one for number in range(4) for one in found_on(clean, number)]
 

@@ -77,7 +77,7 @@ def test_dust_is_found_and_little_else(camera: Literal["static", "pan"]) -> None
 
 @pytest.mark.parametrize("detector", ["network", "classical"])
 def test_what_is_found_is_listed_under_its_class(detector: Literal["network", "classical"]) -> None:
-    dirty = film("static")
+    dirty = film("static").clone()
     dirty[2, :, 60:62, 40:70] = 1.7
     dirty[3, :, 30:33, 100:103] = 0.05
     found = {b.kind: b.first for b in examined(dirty, Repair(detector=detector)).blemishes}
@@ -197,7 +197,7 @@ def test_the_remedy_survives_storage() -> None:
 
 def test_marks_name_the_donors() -> None:
     dirty, _ = soiled(film("static"))
-    remedy = examined(dirty)
+    remedy = examined(dirty, Repair(fill="nothing"))
     mended = remedy.apply(clip_of(dirty), Bench())
     pieces = [piece for piece in remedy.pieces if piece[0].action == "borrowed"]
     assert pieces
