@@ -118,6 +118,7 @@ def specked(count: int, seed: int = 6) -> Film:
 
 
 def test_dirt_is_found_and_a_clean_film_is_left_alone() -> None:
+    """By the network alone, over eight films: of one film it may find half or nearly all."""
     hits, right = [], []
     for dirty, number in ((specked(6, seed), number) for seed in range(6, 14) for number in (1, 2)):
         truth = dirty.truth(number) == SURE
