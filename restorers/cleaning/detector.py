@@ -1,6 +1,6 @@
 """Blemishes of one frame as the network sees them; it is asked only where the frame stands out from its neighbors.
 
-What it says of pixels becomes objects by hysteresis; an object's confidence is calibrated on films it did not learn
+Likely pixels that hang together are objects; an object's confidence is calibrated on films it did not learn
 from, so that of all objects of confidence 0.9 nine in ten are dirt.
 """
 
@@ -17,7 +17,7 @@ from restorers.detail.grain import Floats
 from restorers.networks.detector import Detector
 
 TOGETHER = 16  # cells judged at a time, always as many, so that a cell's bits do not depend on how many there are
-CORE, RIM = -1.0, -1.5  # log odds: the heart of an object, and all that hangs together with it
+LIKELY = -0.25  # log odds of a pixel of an object
 NEVER = -20.0
 
 
@@ -74,16 +74,16 @@ def log_odds(network: Detector, evidence: Floats) -> Floats:
 
 
 def _objects(seen: Suspects, odds: Floats, apart: Floats, network: Detector, max_area: int) -> list[Found]:
-    """All that hangs together and has a heart."""
+    """All that hangs together."""
     sure, darker = _laid(seen, odds, NEVER), _laid(seen, apart, 0.0)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((sure > RIM).astype(np.uint8), connectivity=8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((sure > LIKELY).astype(np.uint8), connectivity=8)
     found = []
     for index in range(1, count):
         left, top, width, height, area = (int(n) for n in stats[index])
         cut = np.s_[top : top + height, left : left + width]
         mask: Mask = labels[cut] == index
         own = sure[cut][mask]
-        if area > max_area or float(own.max()) <= CORE:
+        if area > max_area:
             continue
         contrast = float(np.abs(seen.excess[cut][mask]).max())
         polarity: Polarity = "dark" if float(darker[cut][mask].sum()) > 0 else "bright"

@@ -129,7 +129,7 @@ def test_dirt_is_found_and_a_clean_film_is_left_alone() -> None:
         hits.append(seen[truth])
         right.append(cv2.dilate(truth.astype(np.uint8), np.ones((5, 5), np.uint8))[seen] > 0)
     assert np.concatenate(hits).mean() > 0.7
-    assert np.concatenate(right).mean() > 0.99
+    assert np.concatenate(right).mean() > 0.98
     clean = specked(0)
     assert not [one for number in range(4) for one in found_on(clean, number)]
 

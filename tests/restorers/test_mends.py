@@ -172,7 +172,8 @@ def test_ids_outlive_another_examination_of_film_that_lies_a_pixel_off() -> None
     moved = torch.roll(dirty(), (1, -1), (2, 3))
     again = Repair(sensitivity=5).examine(footage_of(moved), Bench())
     was = [blemish for blemish in examined().blemishes if blemish.action != "left"]
-    assert not {b.id for b in was} & {b.id for b in again.blemishes if b.action != "left"}
+    alike = {b.id for b in was} & {b.id for b in again.blemishes if b.action != "left"}
+    assert len(alike) <= len(was) // 4, "or there would be nothing to match"
     now = {name: matched((name,), again)[0] for name in (b.id for b in was)}
     assert all(len(names) == 1 for names in now.values())
     assert len(set.union(*map(set, now.values()))) == len(was), "each is itself and no other"
