@@ -94,6 +94,28 @@ def test_a_scratch_has_one_name_on_all_its_frames() -> None:
     assert all(found[n] for n in range(LENGTH))
 
 
+@pytest.mark.parametrize("depth", [0.4, -0.6])
+def test_most_of_what_lies_over_the_picture_is_taken_off_and_nothing_else_is_touched(depth: float) -> None:
+    clean, over = film("pan"), cover(swaying(), 3.0)
+    damaged = clean + depth * over if depth > 0 else clean * (1 + depth * over)
+    _, mended, origin = repaired(damaged)
+    core = ((over > 0.9) & (clean.mean(1, keepdim=True) > 0.3)).expand_as(clean)
+    before, after = (float(((frames - clean)[core] ** 2).mean()) for frames in (damaged, mended))
+    untouched = (origin == Origin.UNTOUCHED).unsqueeze(1).expand_as(clean)
+    assert after < before / 3
+    assert float((origin[core[:, 0]] != Origin.UNTOUCHED).float().mean()) > 0.7
+    assert torch.equal(mended[untouched], damaged[untouched])
+
+
+def test_where_nothing_is_left_of_the_picture_most_is_not_made_of_the_scratch() -> None:
+    clean, over = film("pan"), cover(swaying())
+    damaged = clean * (1 - over) + 2.4 * over
+    _, _, origin = repaired(damaged)
+    core = (over > 0.9)[:, 0]
+    assert float((origin[core] == Origin.CORRECTED).float().mean()) < 0.5
+    assert float((origin[core] > Origin.GRAIN).float().mean()) > 0.3
+
+
 def running(shape: Shape, seed: int) -> NDArray[np.float64]:
     """Columns `(T, H)` of a line that is straight, slanted along the film, or wobbles."""
     chance = np.random.default_rng(seed)
