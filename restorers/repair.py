@@ -57,7 +57,7 @@ class Repair(Editable):
         description="what tells where something lies on a frame: rules and a small network, or rules alone",
     )
     confidence: float = Field(
-        0.5, ge=0, le=1, description="how likely the network must hold something to be dirt; more finds less"
+        0.6, ge=0, le=1, description="how likely something must be dirt by all that the network weighs; more finds less"
     )
     max_area: int = Field(4000, ge=1, description="pixels beyond which it is taken for part of the picture")
     scratches: bool = Field(True, description="mend scratches that run along many frames")
@@ -82,7 +82,7 @@ class Repair(Editable):
     )
 
     remedy: ClassVar[type[Remedy]] = Mending
-    revision: ClassVar[int] = 5
+    revision: ClassVar[int] = 6
     maps: ClassVar[bool] = True
     edits: ClassVar[frozenset[str]] = frozenset({"reject", "protect", "only"})
 
@@ -184,13 +184,16 @@ class Repair(Editable):
         if self.detector == "classical":
             return blemishes(gray, neighbors, sigma, sensitivity=surely, max_area=most)
         seen = contrast(gray, neighbors, sigma, side=shelf.grains)
-        found = blemishes(gray, neighbors, sigma, seen, sensitivity=surely, max_area=most)
-        network, likely = opened("detector", Detector, bench), self.confidence
-        if one_sided:
-            likely = (1 + likely) / 2
-        return joined(
-            found,
-            detected(gray, neighbors, sigma, network, seen, confidence=likely, max_area=most, one_sided=one_sided),
+        return detected(
+            gray,
+            neighbors,
+            sigma,
+            opened("detector", Detector, bench),
+            seen,
+            ruled=blemishes(gray, neighbors, sigma, seen, sensitivity=self.sensitivity, max_area=self.max_area),
+            confidence=self.confidence,
+            max_area=self.max_area,
+            one_sided=one_sided,
         )
 
     def _mended(self, shelf: Shelf, suspects: list[Mend], bench: Bench) -> list[Mend]:

@@ -27,7 +27,6 @@ SOUND = 0.85  # share of a blemish's surroundings that both neighbors must expla
 LOST = 0.2  # share of a frame beyond which its neighbors do not explain it
 CROWDED = 0.1  # share of the 65 x 65 pixels around a blemish, itself apart, beyond which they do not explain these
 PROOF = 4.0  # times how far apart the neighbors are that a blemish must stand out
-UNLIKE = 0.35  # share of its difference along the flow that is left at the place in a neighbor most like it
 SEARCH = 24  # pixels around a blemish within which a neighbor must not show the like of it
 
 
@@ -70,10 +69,12 @@ def blemishes(
     return sorted(found, key=lambda f: (f.box, f.polarity))
 
 
-def borne_out(gray: Floats, sides: tuple[Neighbor, Neighbor], sigma: Floats, found: Found, dirty: Mask) -> bool:
-    """Whether both neighbors show what is around a blemish, and neither of them the like of it anywhere near.
+def surroundings(
+    gray: Floats, sides: tuple[Neighbor, Neighbor], sigma: Floats, found: Found, dirty: Mask
+) -> tuple[float, float]:
+    """What share of what is around a blemish both neighbors explain, and how unlike it is to all they show near it.
 
-    What is around it is judged where nothing else is `dirty`, `(H, W)`.
+    What is around it is judged where nothing else is `dirty`, `(H, W)`. Both are 0 to 1; 0 where nothing can be told.
     """
     top, left, bottom, right = crop = around(found.box, MARGIN, (gray.shape[0], gray.shape[1]))
     cut = np.s_[top:bottom, left:right]
@@ -81,7 +82,7 @@ def borne_out(gray: Floats, sides: tuple[Neighbor, Neighbor], sigma: Floats, fou
     mask[found.box[0] - top : found.box[2] - top, found.box[1] - left : found.box[3] - left] = found.mask
     hidden = grown(mask, HIDDEN)
     if hidden.all():
-        return False
+        return 0.0, 0.0
     here, grain = np.ascontiguousarray(gray[cut]), sigma[cut]
     around_it = Surroundings(crop, here, hidden)
     tries = [fitted(side, around_it) for side in sides]
@@ -90,9 +91,8 @@ def borne_out(gray: Floats, sides: tuple[Neighbor, Neighbor], sigma: Floats, fou
     ring = grown(mask, 5) & ~grown(mask | dirty[cut], 2) & ~unseen
     apart = np.abs(here - one), np.abs(here - two)
     explained = np.maximum(*apart) < 4 * np.hypot(standing(here, one, two, grain, 1, np.inf)[1], FLOOR)
-    if not ring.any() or float(explained[ring].mean()) < SOUND:
-        return False
-    return _unlike(gray, sides, crop, (mask, np.minimum(*apart), grain)) > UNLIKE
+    unlike = _unlike(gray, sides, crop, (mask, np.minimum(*apart), grain))
+    return float(explained[ring].mean()) if ring.any() else 0.0, unlike
 
 
 def flies(found: Found, before: list[Found], after: list[Found]) -> tuple[float, float] | None:

@@ -1,17 +1,23 @@
 """Blemishes of one frame as the network sees them; it is asked only where the frame stands out from its neighbors.
 
-Likely pixels that hang together are objects; an object's confidence is calibrated on films it did not learn
-from, so that of all objects of confidence 0.9 nine in ten are dirt.
+Likely pixels that hang together are objects, and so is what the rules find (`blemishes`). What speaks for each as a
+whole, the network's word for its pixels among it, is weighed into a confidence that was calibrated on films the network
+did not learn from, so that of all objects of confidence 0.9 nine in ten are dirt.
 """
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
 
-from restorers.cleaning.blemishes import LOST, borne_out
+from restorers.cleaning.blemishes import LOST, surroundings
 from restorers.cleaning.cells import APART, TILE
 from restorers.cleaning.evidence import CELL, HEART, MARGIN, Contrast, Suspects, planes, suspects
-from restorers.cleaning.found import Found, Polarity, covered, kind_of
+from restorers.cleaning.found import Found, Polarity, covered, joined, kind_of, meet
 from restorers.cleaning.neighbors import Box, Mask, Neighbor, around, grown
 from restorers.detail.grain import Floats
 from restorers.networks.detector import Detector
@@ -19,6 +25,25 @@ from restorers.networks.detector import Detector
 TOGETHER = 16  # cells judged at a time, always as many, so that a cell's bits do not depend on how many there are
 LIKELY = -0.25  # log odds of a pixel of an object
 NEVER = -20.0
+SURE = 8.0  # log odds beyond which more says nothing more
+
+
+class Signs(NamedTuple):
+    """What speaks for an object as a whole.
+
+    Attributes:
+        odds: mean log odds of the surer half of its pixels, by the network.
+        size: logarithm of how many pixels it has.
+        explained: share of its surroundings that both neighbors explain.
+        unlike: how little either neighbor shows the like of it nearby, 0 to 1.
+        one_sided: 1 at the ends of a shot, where both neighbors are on one side, else 0.
+    """
+
+    odds: float
+    size: float
+    explained: float
+    unlike: float
+    one_sided: float
 
 
 def detected(
@@ -28,6 +53,7 @@ def detected(
     network: Detector,
     contrast: Contrast | None = None,
     *,
+    ruled: Sequence[Found] = (),
     confidence: float,
     max_area: int,
     one_sided: bool,
@@ -40,6 +66,7 @@ def detected(
         sigma: of the grain in `gray`, `(H, W)`.
         network: the one that judges.
         contrast: of the frame, where that is known.
+        ruled: what the rules find on it.
         confidence: of an object, 0 to 1, from which it is taken for a blemish.
         max_area: pixels beyond which it is taken for part of the picture.
         one_sided: whether both neighbors are on the same side.
@@ -47,16 +74,39 @@ def detected(
     Returns:
         Nothing at all where the neighbors explain too little of the frame: a flash, a cut that was missed.
     """
+    judged = candidates(gray, sides, sigma, network, contrast, ruled=ruled, max_area=max_area, one_sided=one_sided)
+    told = [replace(found, confidence=network.likely(signs)) for found, signs in judged]
+    return sorted((each for each in told if each.confidence >= confidence), key=lambda f: (f.box, f.polarity))
+
+
+def candidates(
+    gray: Floats,
+    sides: tuple[Neighbor, Neighbor],
+    sigma: Floats,
+    network: Detector,
+    contrast: Contrast | None = None,
+    *,
+    ruled: Sequence[Found] = (),
+    max_area: int,
+    one_sided: bool,
+) -> list[tuple[Found, Signs]]:
+    """All that the network or the rules make out on a frame, and what speaks for each; see `detected`."""
     seen = suspects(gray, sides, sigma, contrast)
     if not len(seen.cells) or float((np.abs(seen.excess[::4, ::4]) > HEART).mean()) > LOST:
         return []
     evidence = planes(gray, sides, sigma, seen, one_sided=one_sided)
-    odds = log_odds(network, evidence)
-    apart = evidence[:, APART] + evidence[:, APART + 1]
-    likely = [each for each in _objects(seen, odds, apart, network, max_area) if each.confidence >= confidence]
-    dirty = covered(likely, gray.shape)
-    right = [each for each in likely if borne_out(gray, sides, sigma, each, dirty)]
-    return sorted(right, key=lambda f: (f.box, f.polarity))
+    odds = _laid(seen, log_odds(network, evidence), NEVER)
+    darker = _laid(seen, evidence[:, APART] + evidence[:, APART + 1], 0.0)
+    objects = joined(ruled, _objects(seen, odds, darker, max_area))
+    odds_of = [_sure(odds, one) for one in objects]
+    by_rule = [any(meet(one, rule) for rule in ruled) for one in objects]
+    held = (one for one, sure, rule in zip(objects, odds_of, by_rule, strict=True) if rule or sure > 0)
+    dirty = covered(held, gray.shape)
+    told = []
+    for one, sure in zip(objects, odds_of, strict=True):
+        explained, unlike = surroundings(gray, sides, sigma, one, dirty)
+        told.append((one, Signs(sure, math.log(one.area), explained, unlike, float(one_sided))))
+    return told
 
 
 def log_odds(network: Detector, evidence: Floats) -> Floats:
@@ -73,24 +123,28 @@ def log_odds(network: Detector, evidence: Floats) -> Floats:
     return out
 
 
-def _objects(seen: Suspects, odds: Floats, apart: Floats, network: Detector, max_area: int) -> list[Found]:
-    """All that hangs together."""
-    sure, darker = _laid(seen, odds, NEVER), _laid(seen, apart, 0.0)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((sure > LIKELY).astype(np.uint8), connectivity=8)
+def _objects(seen: Suspects, odds: Floats, darker: Floats, max_area: int) -> list[Found]:
+    """All likely pixels that hang together."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((odds > LIKELY).astype(np.uint8), connectivity=8)
     found = []
     for index in range(1, count):
         left, top, width, height, area = (int(n) for n in stats[index])
-        cut = np.s_[top : top + height, left : left + width]
-        mask: Mask = labels[cut] == index
-        own = sure[cut][mask]
         if area > max_area:
             continue
+        cut = np.s_[top : top + height, left : left + width]
+        mask: Mask = labels[cut] == index
         contrast = float(np.abs(seen.excess[cut][mask]).max())
         polarity: Polarity = "dark" if float(darker[cut][mask].sum()) > 0 else "bright"
-        box, whole = _rimmed((top, left, top + height, left + width), mask, sure.shape)
-        likely = network.likely(float(own.mean()), int(whole.sum()))
-        found.append(Found(box, whole, polarity, contrast, likely, kind_of(mask, contrast, len(sure))))
+        box, whole = _rimmed((top, left, top + height, left + width), mask, odds.shape)
+        found.append(Found(box, whole, polarity, contrast, 0.5, kind_of(mask, contrast, len(odds))))
     return found
+
+
+def _sure(odds: Floats, found: Found) -> float:
+    """Mean log odds of the surer half of an object's pixels."""
+    top, left, bottom, right = found.box
+    own = np.sort(odds[top:bottom, left:right][found.mask])
+    return float(own[len(own) // 2 :].clip(-SURE, SURE).mean())
 
 
 def _rimmed(box: Box, mask: Mask, size: tuple[int, ...]) -> tuple[Box, Mask]:

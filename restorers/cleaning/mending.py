@@ -35,6 +35,7 @@ DECISIVE = 0.5  # variances of chance: an offer around which the ring is so much
 FITTING = 5.0  # variances of chance that the best offer for a pixel may be off by
 ALONE = 0.25  # sigmas of grain by which an offer may differ from what all agree on
 MOSTLY = 0.5  # share of the 5 x 5 pixels around one that makes it unknown: single pixels are no picture of their own
+STRANGE = 3.0  # and a single pixel of it: dirt that nobody found on the other frame
 UNKNOWN = 1e6
 LACKING = 0.5  # share of a blemish that no frame knows, beyond which none is asked
 MARGIN = 48
@@ -143,8 +144,8 @@ def _weights(offered: Offers) -> Floats:
 def _best(hole: Hole, offered: Offers, agreed: Floats) -> tuple[NDArray[np.intp], Floats]:
     """The offer that fits best at each pixel, and its misfit, in variances of chance."""
     apart = (offered.values.mean(1) - agreed.mean(1, keepdims=True)) * offered.shown
-    alone = hole.smoothed(apart) / hole.sigma
-    misfit = hole.smoothed(offered.unlike) + np.maximum(np.abs(alone) - ALONE, 0)
+    alone, strange = np.abs(hole.smoothed(apart)) / hole.sigma, np.abs(apart) / hole.sigma
+    misfit = hole.smoothed(offered.unlike) + np.maximum(alone - ALONE, 0) + np.maximum(strange - STRANGE, 0)
     misfit = np.where(offered.shown, misfit, UNKNOWN)
     return misfit.argmin(1), misfit.min(1)
 

@@ -8,12 +8,16 @@ doi:10.1007/978-3-319-24574-4_28
 """
 
 import math
+import operator
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 RARE = -3.0  # where it begins: dirt is rare
+UNCALIBRATED = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+"""Weights that take the network at its word: of the log odds of an object's pixels, four other signs, a constant."""
 
 
 class Detector(nn.Module):
@@ -34,7 +38,7 @@ class Detector(nn.Module):
         self.third = _pair(wide, widest)
         self.up_second, self.back_second = nn.Conv2d(widest, wide, 1), nn.Conv2d(wide, wide, 3, padding=1)
         self.up_first, self.back_first = nn.Conv2d(wide, width, 1), nn.Conv2d(width, width, 3, padding=1)
-        self.register_buffer("calibration", torch.tensor([1.0, 0.0, 0.0]))
+        self.register_buffer("calibration", torch.tensor(UNCALIBRATED))
         self.last = _rare(nn.Conv2d(width, 4, 3, padding=1))
 
     def forward(self, evidence: Tensor) -> Tensor:
@@ -46,13 +50,14 @@ class Detector(nn.Module):
         fine = torch.relu(self.back_first(fine + _twice(self.up_first(middle))))
         return functional.pixel_shuffle(self.last(fine), 2)[:, 0]
 
-    def likely(self, odds: float, area: int) -> float:
-        """How likely an object is dirt, 0 to 1, by the mean log odds of its pixels and how many they are.
+    def likely(self, signs: Sequence[float]) -> float:
+        """How likely an object is dirt, 0 to 1, by the log odds of its pixels and four other signs.
 
         Platt, *Probabilistic outputs for support vector machines*, 1999; `calibration` is fitted to films kept back.
         """
-        slope, size, offset = self.calibration.tolist()
-        return 1 / (1 + math.exp(-min(max(slope * odds + size * math.log(area) + offset, -50), 50)))
+        *weights, constant = self.calibration.tolist()
+        total = math.fsum((*map(operator.mul, weights, signs), constant))
+        return 1 / (1 + math.exp(-min(max(total, -50), 50)))
 
 
 def _rare(layer: nn.Conv2d) -> nn.Conv2d:

@@ -8,32 +8,36 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from restorers.detail.grain import Floats
 
-Judged = tuple[float, int, bool]
-"""An object: the mean log odds of its pixels, how many they are, and whether it is what it was taken for."""
+Judged = tuple[Sequence[float], bool]
+"""An object: what speaks for it, its log odds before all, and whether it is what it was taken for."""
 
 PRIOR = 1.0  # weight of believing the network as it is
+MOST = 25.0  # objects that one film counts as at most: a film of rain is full of suspects, and one film
 
 
-def calibrated(objects: Sequence[Judged]) -> tuple[float, float, float]:
-    """How log odds, the logarithm of the area and a constant add up to the log odds that are right for objects.
+def calibrated(films: Sequence[Sequence[Judged]], start: Sequence[float]) -> tuple[float, ...]:
+    """How signs and a constant add up to the log odds that are right for the objects of some films.
 
-    The likeliest by Newton's method, drawn a little towards `(1, 0, 0)`, which takes the network at its word.
+    The likeliest, drawn a little towards `start`: a weight for each sign, and the constant.
     """
-    start = np.array([1.0, 0.0, 0.0])
-    weights = start.copy()
+    objects = [(signs, right, min(1.0, MOST / len(film))) for film in films for signs, right in film]
     if not objects:
-        return (1.0, 0.0, 0.0)
-    seen = np.array([(odds, np.log(area), 1.0) for odds, area, _ in objects])
-    right = np.array([float(each) for *_, each in objects])
-    for _ in range(30):
-        likely = 1 / (1 + np.exp(-np.clip(seen @ weights, -50, 50)))
-        slope = seen.T @ (right - likely) - PRIOR * (weights - start)
-        curve = (seen * (likely * (1 - likely))[:, None]).T @ seen + PRIOR * np.eye(3)
-        weights = weights + np.linalg.solve(curve, slope)
-    return float(weights[0]), float(weights[1]), float(weights[2])
+        return tuple(start)
+    first = np.array(start, np.float64)
+    seen = np.array([(*signs, 1.0) for signs, _, _ in objects])
+    right, counts = np.array([float(each) for _, each, _ in objects]), np.array([count for *_, count in objects])
+
+    def unlikely(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        odds, apart = seen @ weights, weights - first
+        loss = counts @ (np.logaddexp(0, odds) - right * odds) + PRIOR * (apart @ apart) / 2
+        return float(loss), seen.T @ (counts * (expit(odds) - right)) + PRIOR * apart
+
+    return tuple(minimize(unlikely, first, jac=True, method="BFGS").x.tolist())
 
 
 def calibration_error(sure: Floats, right: NDArray[np.bool_], *, bins: int = 15) -> float:

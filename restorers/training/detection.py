@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from restorers.cleaning.blemishes import blemishes
 from restorers.cleaning.cells import TILE
-from restorers.cleaning.detector import detected
+from restorers.cleaning.detector import Signs, candidates
 from restorers.cleaning.evidence import CELL, MARGIN, PLANES, Suspects, planes, suspects
 from restorers.cleaning.found import Found
 from restorers.cleaning.neighbors import Neighbor
@@ -28,7 +29,7 @@ from restorers.damage.graining import FOG, clumped
 from restorers.damage.soiling import Soiling, hair, speck
 from restorers.detail.grain import Floats
 from restorers.geometry.motion import flow, luma_for_flow
-from restorers.networks.detector import Detector
+from restorers.networks.detector import UNCALIBRATED, Detector
 from restorers.training.calibration import Judged, calibrated, calibration_error
 from restorers.training.loop import Batch, Lesson
 from restorers.training.scenery import Chance, Pictures, photographed, recorded
@@ -37,6 +38,7 @@ STEPS = 15.8  # in which evidence is kept, for each sigma
 SURE, DOUBTFUL = 2, 1  # of a truth: dirt, and what changes so little that nobody can tell
 TOUCHED = 1e-4  # density
 LARGEST = 4000  # pixels
+SENSITIVITY = 6.0  # sigmas, of the rules
 COUNT = 1500  # films
 REAL = 0.3  # share of the films that were filmed, if any were
 RIM = 4  # pixels around a cell that count in learning, too
@@ -74,11 +76,12 @@ class Film:
         sides = self.neighbors(number)
         return sides, suspects(self.frames[number], sides, self.sigma[number])
 
-    def found(self, number: int, network: Detector) -> list[Found]:
-        """All that a network makes out on a frame, however unsure."""
+    def candidates(self, number: int, network: Detector) -> list[tuple[Found, Signs]]:
+        """All that a network or the rules make out on a frame, however unsure, and what speaks for it."""
         ends = number in (0, len(self.frames) - 1)
         gray, sides, sigma = self.frames[number], self.neighbors(number), self.sigma[number]
-        return detected(gray, sides, sigma, network, confidence=0, max_area=LARGEST, one_sided=ends)
+        ruled = blemishes(gray, sides, sigma, sensitivity=SENSITIVITY, max_area=LARGEST)
+        return candidates(gray, sides, sigma, network, ruled=ruled, max_area=LARGEST, one_sided=ends)
 
     def _neighbor(self, number: int, other: int) -> Neighbor:
         here, there = (luma_for_flow(torch.from_numpy(self.frames[n]).expand(3, -1, -1)) for n in (number, other))
@@ -146,9 +149,8 @@ class Detection(Lesson[Detector]):
 
     def finished(self, network: Detector) -> Detector:
         """The network, the confidence of its objects fitted to what is right on the films kept back."""
-        network.calibration.copy_(torch.tensor([1.0, 0.0, 0.0]))
-        objects = [each for film in self.films for each in judged(film, network)]
-        network.calibration.copy_(torch.tensor(calibrated(objects)))
+        objects = [judged(film, network) for film in self.films]
+        network.calibration.copy_(torch.tensor(calibrated(objects, UNCALIBRATED)))
         return network
 
     def scores(self, network: Detector) -> dict[str, float]:
@@ -170,14 +172,13 @@ class Detection(Lesson[Detector]):
 
 
 def judged(film: Film, network: Detector) -> list[Judged]:
-    """The objects that a network, which is not calibrated, makes out on a film, and which of them are dirt."""
-    objects = []
+    """What speaks for the objects that a network or the rules make out on a film, and which of them are dirt."""
+    objects: list[Judged] = []
     for number in range(len(film.frames)):
         touched = cv2.dilate((np.abs(film.change[number]) > TOUCHED).astype(np.uint8), np.ones((3, 3), np.uint8))
-        for found in film.found(number, network):
+        for found, signs in film.candidates(number, network):
             top, left, bottom, right = found.box
-            odds = float(np.log(found.confidence) - np.log1p(-found.confidence))
-            objects.append((odds, found.area, float(touched[top:bottom, left:right][found.mask].mean()) > 0.5))
+            objects.append((signs, float(touched[top:bottom, left:right][found.mask].mean()) > 0.5))
     return objects
 
 

@@ -216,11 +216,20 @@ def test_confidence_is_fitted_to_what_is_right() -> None:
     odds, area = chance.normal(1, 2, 4000), chance.integers(4, 200, 4000)
     true = 1 / (1 + np.exp(-(0.5 * odds + 0.8 * np.log(area) - 3)))
     right = chance.random(4000) < true
-    slope, size, offset = calibrated([*zip(odds, area, right, strict=True)])
+    objects = [((o, a), bool(r)) for o, a, r in zip(odds, np.log(area), right, strict=True)]
+    slope, size, offset = calibrated([objects[n : n + 20] for n in range(0, 4000, 20)], (1, 0, 0))
     sure = 1 / (1 + np.exp(-(slope * odds + size * np.log(area) + offset)))
     assert np.abs(sure - true).max() < 0.08
     assert calibration_error(sure.astype(np.float32), right) < 0.03 < calibration_error(1 / (1 + np.exp(-odds)), right)
-    assert calibrated([]) == (1, 0, 0)
+    assert calibrated([], (1, 0, 0)) == (1, 0, 0)
+
+
+def test_a_film_full_of_suspects_counts_as_one_film() -> None:
+    """A rain storm, whose thousand drops are no dirt, among forty films where the network is right."""
+    right = [[((1.0, 0.0), True)] * 20 for _ in range(40)]
+    storm = [((1.0, 0.0), False)] * 1000
+    slope, _, offset = calibrated([*right, storm], (1, 0, 0))
+    assert slope + offset > 2
 
 
 def test_confidence_that_is_right_has_no_error() -> None:
