@@ -50,7 +50,10 @@ class Repair(Editable):
 
     kind: Literal["repair"] = "repair"
     sensitivity: float = Field(
-        6.0, ge=3, le=20, description="how many sigmas of the film's grain a blemish must stand out by; more finds less"
+        6.0,
+        ge=3,
+        le=20,
+        description="how many sigmas of the film's grain a blemish must stand out by for the rules; more finds less",
     )
     detector: Literal["network", "classical"] = Field(
         "network",
