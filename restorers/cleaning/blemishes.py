@@ -62,11 +62,16 @@ def blemishes(
             continue
         judged = _judged(gray, sides, sigma, box, sign=sign, sensitivity=sensitivity, max_area=max_area)
         if judged is not None:
-            mask, where, height, proof = judged
+            mask, where, height, proven = judged
             polarity: Polarity = "dark" if sign > 0 else "bright"
             kind = kind_of(mask, height, len(gray))
-            found.append(Found(where, mask, polarity, height, 1 - 2 / (2 + proof), kind))
+            found.append(Found(where, mask, polarity, height, 1 - 2 / (2 + proven), kind))
     return sorted(found, key=lambda f: (f.box, f.polarity))
+
+
+def proof(found: Found) -> float:
+    """Logarithm of how many times more surely than they ask for the rules find something."""
+    return float(np.log(2 / PROOF * found.confidence / (1 - found.confidence)))
 
 
 def surroundings(
@@ -195,17 +200,17 @@ def _judged(
     if not ring.any() or float(explained[ring].mean()) < SOUND:
         return None
     height = float(ratio[mask].max())
-    proof = height / (float((np.abs(one - two) / np.sqrt(grain * plain))[grown(mask, HIDDEN)].mean()) + 0.25)
-    if proof < PROOF:
+    proven = height / (float((np.abs(one - two) / np.sqrt(grain * plain))[grown(mask, HIDDEN)].mean()) + 0.25)
+    if proven < PROOF:
         return None
-    proof *= np.exp(1.5 * (_unlike(gray, sides, crop, (mask, np.minimum(*apart), grain)) - 1))
-    if proof < PROOF:
+    proven *= np.exp(1.5 * (_unlike(gray, sides, crop, (mask, np.minimum(*apart), grain)) - 1))
+    if proven < PROOF:
         return None
     whole = grown(mask, 1)
     rows, columns = np.flatnonzero(whole.any(1)), np.flatnonzero(whole.any(0))
     tight = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     where = (top + int(rows[0]), left + int(columns[0]), top + int(rows[-1]) + 1, left + int(columns[-1]) + 1)
-    return whole[tight].copy(), where, height, float(proof)  # a view would keep the whole crop
+    return whole[tight].copy(), where, height, float(proven)  # a view would keep the whole crop
 
 
 def _unlike(gray: Floats, sides: tuple[Neighbor, Neighbor], crop: Box, shown: tuple[Mask, Floats, Floats]) -> float:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import torch
 
-from restorers.cleaning.blemishes import LOST, surroundings
+from restorers.cleaning.blemishes import LOST, proof, surroundings
 from restorers.cleaning.cells import APART, TILE
 from restorers.cleaning.evidence import CELL, HEART, MARGIN, Contrast, Suspects, planes, suspects
 from restorers.cleaning.found import Found, Polarity, covered, joined, kind_of, meet
@@ -34,6 +34,7 @@ class Signs(NamedTuple):
     Attributes:
         odds: mean log odds of the surer half of its pixels, by the network.
         size: logarithm of how many pixels it has.
+        proof: how surely the rules find it, too: logarithm of how many times more than they ask for; 0 if they do not.
         explained: share of its surroundings that both neighbors explain.
         unlike: how little either neighbor shows the like of it nearby, 0 to 1.
         one_sided: 1 at the ends of a shot, where both neighbors are on one side, else 0.
@@ -41,6 +42,7 @@ class Signs(NamedTuple):
 
     odds: float
     size: float
+    proof: float
     explained: float
     unlike: float
     one_sided: float
@@ -99,13 +101,13 @@ def candidates(
     darker = _laid(seen, evidence[:, APART] + evidence[:, APART + 1], 0.0)
     objects = joined(ruled, _objects(seen, odds, darker, max_area))
     odds_of = [_sure(odds, one) for one in objects]
-    by_rule = [any(meet(one, rule) for rule in ruled) for one in objects]
-    held = (one for one, sure, rule in zip(objects, odds_of, by_rule, strict=True) if rule or sure > 0)
+    proofs = [max((proof(rule) for rule in ruled if meet(one, rule)), default=0.0) for one in objects]
+    held = (one for one, sure, proven in zip(objects, odds_of, proofs, strict=True) if proven or sure > 0)
     dirty = covered(held, gray.shape)
     told = []
-    for one, sure in zip(objects, odds_of, strict=True):
-        explained, unlike = surroundings(gray, sides, sigma, one, dirty)
-        told.append((one, Signs(sure, math.log(one.area), explained, unlike, float(one_sided))))
+    for one, sure, proven in zip(objects, odds_of, proofs, strict=True):
+        around_it = surroundings(gray, sides, sigma, one, dirty)
+        told.append((one, Signs(sure, math.log(one.area), proven, *around_it, float(one_sided))))
     return told
 
 

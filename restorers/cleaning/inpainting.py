@@ -41,45 +41,52 @@ RADIUS = 3.0
 ROUNDING = 10_000  # OpenCV's fast marching rounds even floats to whole numbers
 
 
-def filled(picture: Tensor, hole: Tensor, method: Method, bench: Bench) -> Tensor:
+def filled(picture: Tensor, hole: Tensor, method: Method, bench: Bench, *, beside: Tensor | None = None) -> Tensor:
     """The picture with its hole filled, without grain there; elsewhere it is as it was, bit for bit.
 
     Args:
         picture: density, `(3, h, w)`; what it has in the hole makes no difference.
         hole: bool, `(h, w)`.
         method: by what.
+        beside: bool, `(h, w)`: what else of it is not known, and stays as it is; nothing if not given.
         bench: lends the network's weights.
 
     Raises:
         ValueError: the hole is the whole picture.
         MissingWeights: the network's weights are not there, or are not the ones pinned.
     """
-    mask = np.asarray(hole.cpu().numpy(), bool)
+    unknown = hole if beside is None else hole | beside
+    mask, wanted = (np.asarray(each.cpu().numpy(), bool) for each in (unknown, hole))
     if mask.all():
         raise ValueError(f"nothing is known around a hole that is the whole picture, {tuple(hole.shape)}")
-    if not mask.any():
+    if not wanted.any():
         return picture
-    shown = brightness(picture).masked_fill(hole.to(picture.device), 0)
+    shown = brightness(picture).masked_fill(unknown.to(picture.device), 0)
     if method == "network":
-        painted = _painted(shown, mask, opened("painter", Painter, bench))
+        painted = _painted(shown, mask, wanted, opened("painter", Painter, bench))
     else:
         planes = _classical(np.ascontiguousarray(shown.cpu().numpy()), mask, method)
         painted = torch.from_numpy(planes).to(picture.device)
     return torch.where(hole.to(picture.device), density_of(painted), picture)
 
 
-def _painted(shown: Tensor, hole: Mask, painter: Painter) -> Tensor:
-    """Brightness `(3, h, w)` with its holes painted, large ones from coarse to fine."""
+def _painted(shown: Tensor, hole: Mask, wanted: Mask, painter: Painter) -> Tensor:
+    """Brightness `(3, h, w)` with those of its holes painted that are wanted, large ones from coarse to fine."""
     depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     if depth.max() > DEEP:
         heart = depth > RIM
         coarse = functional.interpolate(
-            _painted(*_halved(shown, hole), painter)[None], size=hole.shape, mode="bilinear", align_corners=False
+            _painted(*_halved(shown, hole, wanted), painter)[None],
+            size=hole.shape,
+            mode="bilinear",
+            align_corners=False,
         )[0]
         shown = torch.where(torch.from_numpy(heart).to(shown.device), coarse, shown)
         hole = hole & ~heart
     out = shown.clone()
     for part, (top, left, bottom, right) in _parts(hole):
+        if not (part & wanted[top:bottom, left:right]).any():
+            continue
         rows, columns = _crop(top, bottom, hole.shape[0]), _crop(left, right, hole.shape[1])
         spot = int(part.sum()) >= SPOT * max(part.shape) ** 2
         painted = _shown(painter, shown[:, rows, columns], hole[rows, columns], spot=spot)
@@ -123,12 +130,13 @@ def _crop(start: int, stop: int, length: int) -> slice:
     return slice(first, first + size)
 
 
-def _halved(shown: Tensor, hole: Mask) -> tuple[Tensor, Mask]:
-    """The picture at half the size, of what is known alone."""
+def _halved(shown: Tensor, hole: Mask, wanted: Mask) -> tuple[Tensor, Mask, Mask]:
+    """The picture at half the size, of what is known alone; what of it is not; and which of that is wanted."""
     known = torch.from_numpy(~hole).to(shown.device, shown.dtype)[None, None]
     share = functional.avg_pool2d(known, 2, ceil_mode=True)
     half = functional.avg_pool2d(shown[None] * known, 2, ceil_mode=True) / torch.clamp(share, min=0.25)
-    return half[0], np.asarray(share[0, 0].cpu().numpy() == 0)
+    asked = functional.max_pool2d(torch.from_numpy(wanted)[None, None].float(), 2, ceil_mode=True)
+    return half[0], np.asarray(share[0, 0].cpu().numpy() == 0), np.asarray(asked[0, 0].numpy() > 0)
 
 
 def _classical(shown: Floats, hole: Mask, method: Literal["telea", "navier-stokes", "fsr"]) -> Floats:

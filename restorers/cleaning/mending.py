@@ -126,10 +126,11 @@ def interpolated(
     top, left, bottom, right = crop = around(found.box, MARGIN, shelf.clip.size)
     inside = np.zeros((bottom - top, right - left), bool)
     inside[found.box[0] - top : found.box[2] - top, found.box[1] - left : found.box[3] - left] = found.mask
-    here, hole = shelf.part(number, crop), shelf.dirty(number)[top:bottom, left:right] > 0
+    here, dirty = shelf.part(number, crop), shelf.dirty(number)[top:bottom, left:right] > 0
+    hole, dirty[inside] = np.zeros_like(inside), False
     here[inside], hole[inside] = values, lacking
     picture = torch.from_numpy(np.ascontiguousarray(here.transpose(2, 0, 1)))
-    whole = filled(picture, torch.from_numpy(hole), method, bench).numpy()
+    whole = filled(picture, torch.from_numpy(hole), method, bench, beside=torch.from_numpy(dirty)).numpy()
     shown = np.ascontiguousarray(whole[:, inside].T)
     return np.asarray((shown + _fresh(shelf, number, found, shown, bench))[lacking], np.float32)
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 RARE = -3.0  # where it begins: dirt is rare
-UNCALIBRATED = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-"""Weights that take the network at its word: of the log odds of an object's pixels, four other signs, a constant."""
+UNCALIBRATED = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+"""Weights that take the network at its word: of the log odds of an object's pixels, five other signs, a constant."""
 
 
 class Detector(nn.Module):
@@ -51,7 +51,7 @@ class Detector(nn.Module):
         return functional.pixel_shuffle(self.last(fine), 2)[:, 0]
 
     def likely(self, signs: Sequence[float]) -> float:
-        """How likely an object is dirt, 0 to 1, by the log odds of its pixels and four other signs.
+        """How likely an object is dirt, 0 to 1, by the log odds of its pixels and five other signs.
 
         Platt, *Probabilistic outputs for support vector machines*, 1999; `calibration` is fitted to films kept back.
         """
