@@ -60,7 +60,7 @@ class Repair(Editable):
         description="what tells where something lies on a frame: rules and a small network, or rules alone",
     )
     confidence: float = Field(
-        0.55, ge=0, le=1, description="how likely something must be dirt by all that the network weighs; more finds less"
+        0.55, ge=0, le=1, description="how likely something must be dirt, by all that is weighed; more finds less"
     )
     max_area: int = Field(4000, ge=1, description="pixels beyond which it is taken for part of the picture")
     scratches: bool = Field(True, description="mend scratches that run along many frames")

@@ -36,6 +36,7 @@ FITTING = 5.0  # variances of chance that the best offer for a pixel may be off 
 ALONE = 0.25  # sigmas of grain by which an offer may differ from what all agree on
 MOSTLY = 0.5  # share of the 5 x 5 pixels around one that makes it unknown: single pixels are no picture of their own
 STRANGE = 3.0  # and a single pixel of it: dirt that nobody found on the other frame
+BESIDE = 0.2  # variances by which a frame right beside must fit better than one further off: its grain is seen there
 UNKNOWN = 1e6
 LACKING = 0.5  # share of a blemish that no frame knows, beyond which none is asked
 MARGIN = 48
@@ -147,6 +148,7 @@ def _best(hole: Hole, offered: Offers, agreed: Floats) -> tuple[NDArray[np.intp]
     apart = (offered.values.mean(1) - agreed.mean(1, keepdims=True)) * offered.shown
     alone, strange = np.abs(hole.smoothed(apart)) / hole.sigma, np.abs(apart) / hole.sigma
     misfit = hole.smoothed(offered.unlike) + np.maximum(alone - ALONE, 0) + np.maximum(strange - STRANGE, 0)
+    misfit += BESIDE * (np.abs(offered.distances) == 1)
     misfit = np.where(offered.shown, misfit, UNKNOWN)
     return misfit.argmin(1), misfit.min(1)
 

@@ -37,7 +37,7 @@ F1, PRECISION, RECALL, OBJECTS = "F1", "precision", "recall", "objects found"
 HARD, SUCCESS, HOLE, SPOILT = "precision where hard", "success", "PSNR in holes", "pixels spoilt"
 FLAGGED, FALSE, CLOSE = "pixels flagged", "false objects", "within 3 dE2000"
 TOLD_FOR = "PSNR over Telea"
-STRENGTH, FROZEN = "grain, of outside", "grain like beside"
+STRENGTH, FROZEN, AGAIN = "grain, of outside", "grain like beside", "like two frames off"
 
 
 @dataclass(frozen=True)
@@ -197,20 +197,23 @@ def _grain(shot: Spoilt, _: bool) -> Iterator[tuple[str, str, float, str, bool]]
     works["temporal median"] = repairers.FINDERS["temporal median"](shot.found)
     for name, done in works.items():
         own = _fine(done, shot.clean)
-        beside = [(own[t][m], truth[t + step][m]) for t, m, step in _inner(shot.spoilt)]
         strength = np.median(np.abs(own[shot.spoilt])) / np.median(np.abs(truth[shot.spoilt]))
         yield name, STRENGTH, float(strength), "", True
-        yield name, FROZEN, float(np.corrcoef(*map(np.concatenate, zip(*beside, strict=True)))[0, 1]), "", False
+        yield name, FROZEN, _alike(own, truth, shot.spoilt, 1), "", False
+        yield name, AGAIN, _alike(own, truth, shot.spoilt, 2), "", False
+
+
+def _alike(own: Singles, truth: Singles, masks: Mask, apart: int) -> float:
+    """Correlation of what is in masks with the film's own so many frames before and behind."""
+    inner = ((t, step) for t in range(apart, len(masks) - apart) for step in (-apart, apart))
+    pairs = [(own[t][masks[t]], truth[t + step][masks[t]]) for t, step in inner]
+    return float(np.corrcoef(*map(np.concatenate, zip(*pairs, strict=True)))[0, 1])
 
 
 def _fine(frames: Frames, clean: Frames) -> Singles:
     """What differs from the clean film from pixel to pixel, `(T, H, W)`."""
     apart = frames.mean(-1, dtype=np.float32) - clean.mean(-1, dtype=np.float32)
     return np.stack([frame - cv2.blur(frame, (5, 5)) for frame in apart])
-
-
-def _inner(masks: Mask) -> Iterator[tuple[int, Mask, int]]:
-    return ((t, masks[t], step) for t in range(1, len(masks) - 1) for step in (-1, 1))
 
 
 def _close(clean: Frames, done: Frames, mask: Mask) -> float:
