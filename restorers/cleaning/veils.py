@@ -236,7 +236,7 @@ def _aligned(gray: Floats, middle: Floats, core: int, swell: float) -> tuple[Flo
     hold = _along(depth**2 * (slope**2).sum(1), swell)
     reach = float(np.abs(np.flatnonzero(table) / FINE - core - 1).max(initial=0))
     moved = middle - np.clip(pull / np.maximum(hold, 1e-9), -0.7, 0.7)
-    return np.asarray(moved, np.float32), min(int(np.ceil(reach)), core)
+    return np.asarray(moved, np.float32), min(int(np.ceil(reach + 0.5)), core)
 
 
 def _profile(excess: Floats, apart: Floats, core: int, swell: float) -> Floats:
