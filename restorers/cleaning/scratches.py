@@ -36,6 +36,7 @@ CHANGED = 0.15  # share of what stands out (root mean square) that is other on t
 MORE = 1.2  # times as much (squared) as beside it
 WHOLLY = 1.1  # times as much as beside it in half of its strips: one that something passes is other in some only
 MOSTLY = 1.3  # times as much as beside it in half of its strips, for a line that may be a part of the frame's height
+CLEAR = 0.7  # score of a line that does not go its own way: of fainter ones of the picture much is seen to change
 SEGMENT = 96  # rows mended at a time
 SEEN = 1.5  # sigmas of grain from which on a scratch is mended
 SURE = 2.5  # times its doubt, where no line was seen
@@ -191,6 +192,8 @@ def on_the_film(track: Track, tracked: Sequence[Track], numbers: Sequence[int], 
         and all(_goes_its_own_way(moves[:, 0], moves[:, side]) for side in (1, 2))
     ):
         return True
+    if np.median([line.score for line in track.lines.values()]) < CLEAR:
+        return False
     whole = np.median([len(line.columns) for line in track.lines.values()]) >= FULL * grid.strips
     joins = [abs(float(a.columns[-1] - b.columns[0])) for a, b in pairs]
     if not whole or np.median(joins) > JOINED * grid.size[0]:

@@ -15,9 +15,12 @@ from restorers.cleaning.mends import Mending
 from restorers.cleaning.scratches import Part, scratches, segments
 from restorers.cleaning.shelf import Shelf
 from restorers.clip import Origin
+from restorers.colorspace import Space
 from restorers.detail import granularity
 from restorers.repair import Repair
 from restorers.restorer import Bench
+from tests.benchmarks import moves, repairers, spoilt
+from tests.benchmarks.footage import decoded
 from tests.restorers.footage import clip_of, footage_of
 from tests.restorers.scenes import scene
 
@@ -209,6 +212,26 @@ def test_blinds_stay(camera: Literal["static", "pan"]) -> None:
     edges = 60 - moves * np.arange(LENGTH)[:, None] + np.arange(0, 150, 15)
     slats = torch.stack([cover(np.broadcast_to(one[:, None], (LENGTH, SIZE[0]))) for one in edges.T]).amax(0)
     assert not hidden(parts(film(camera) + 0.5 * slats)).any()
+
+
+@pytest.mark.footage
+@pytest.mark.parametrize(("photograph", "seed"), [("kodim24.png", 402), ("kodim01.png", 415), ("kodim02.png", 416)])
+def test_lines_of_a_photograph_under_a_swaying_camera_stay_where_it_is_scratched(photograph: str, seed: int) -> None:
+    """Faint ones, of which grain and a thing that passes let much be seen to change."""
+    picture = moves.photographed(photograph, moves.sway, 16, size=(360, 640), share=0.05, seed=seed)
+    shot = spoilt.spoilt(picture, spoilt.lines(3), seed=seed)
+    frames = decoded(shot.found).in_space(Space.DENSITY).frames
+    shelf = Shelf(clip_of(frames), granularity.measured(footage_of(frames)))
+    tracked = scratches({n: lines(shelf, n) for n in range(len(frames))}, (360, 640))
+    near, grid = repairers.grown(shot.touched, 3), Grid.of((360, 640))
+    rows = grid.rows_of(np.arange(grid.strips)).round().astype(int)
+    hits: dict[str, list[float]] = {}
+    for number, ones in tracked.items():
+        for one in ones:
+            columns = one.columns.round().astype(int).clip(0, 639)
+            hits.setdefault(one.track, []).append(float(near[number, rows, columns].mean()))
+    assert len(hits) >= 2
+    assert min(float(np.mean(shares)) for shares in hits.values()) > 0.4
 
 
 def test_a_scratch_on_a_picture_that_stands_is_found_by_what_changes_of_it() -> None:
