@@ -115,11 +115,10 @@ def scratches(frames: Mapping[int, Sequence[Line]], size: tuple[int, int]) -> di
         size: height and width of the frames.
     """
     grid = Grid.of(size)
-    tracked, numbers = tracks(frames, grid), sorted(frames)
     kept = []
-    for track in tracked:
+    for track in tracks(frames, grid):
         tries = (track, track.whole(grid))
-        kept += [one for one in tries if len(one.lines) >= LASTING and on_the_film(one, tracked, numbers, grid)][:1]
+        kept += [one for one in tries if len(one.lines) >= LASTING and on_the_film(one, grid)][:1]
     found: dict[int, list[Scratch]] = {}
     for track in sorted(kept, key=lambda t: (-len(t.lines), t.name)):
         width = float(np.median([line.width for line in track.lines.values()]))
@@ -170,13 +169,11 @@ def _apart(old: Line, new: Line, frames: int, grid: Grid) -> float:
     return float(apart) if apart <= height else np.inf
 
 
-def on_the_film(track: Track, tracked: Sequence[Track], numbers: Sequence[int], grid: Grid) -> bool:
+def on_the_film(track: Track, grid: Grid) -> bool:
     """Whether a line is the film's and not the picture's.
 
     Args:
         track: the line, followed.
-        tracked: all lines of the shot.
-        numbers: all frames of the shot, ascending.
         grid: of the strips.
     """
     seen = track.numbers
@@ -199,28 +196,13 @@ def on_the_film(track: Track, tracked: Sequence[Track], numbers: Sequence[int], 
     if not whole or np.median(joins) > JOINED * grid.size[0]:
         return False
     sways = min(float(np.sqrt(np.mean((moves[:, 0] - moves[:, side]) ** 2))) for side in (1, 2)) >= SWAYING
-    return (
-        (mostly >= WHOLLY and _changed(changes))
-        or (sways and len(moves) >= SWAYED)
-        or _comes_or_goes(track, tracked, numbers)
-    )
+    return (mostly >= WHOLLY and _changed(changes)) or (sways and len(moves) >= SWAYED)
 
 
 def _changed(changes: Sequence[Change]) -> bool:
     """Whether a line is other in the picture's own place on the next frames: less or more deep there, or elsewhere."""
     own, beside = sum(one.own for one in changes), sum(one.beside for one in changes)
     return own >= MORE * beside and own - beside >= CHANGED**2 * sum(one.line for one in changes)
-
-
-def _comes_or_goes(track: Track, tracked: Sequence[Track], numbers: Sequence[int]) -> bool:
-    """Whether a line is on a part of the shot only, and no other line comes or goes along with it."""
-    first, last = track.numbers[0], track.numbers[-1]
-    if len(track.lines) < 2 * LASTING:
-        return False
-    others = [t for t in tracked if t is not track and len(t.lines) >= LASTING]
-    comes = first - numbers[0] >= LASTING and all(abs(t.numbers[0] - first) > 1 for t in others)
-    goes = numbers[-1] - last >= LASTING and all(abs(t.numbers[-1] - last) > 1 for t in others)
-    return comes or goes
 
 
 def _goes_its_own_way(line: NDArray[np.float64], picture: NDArray[np.float64]) -> bool:
