@@ -34,6 +34,7 @@ SWAYING = 0.9  # pixels (root mean square) from frame to frame against a picture
 SWAYED = 5  # frames
 CHANGED = 0.15  # share of what stands out (root mean square) that is other on the next frame
 MORE = 1.2  # times as much (squared) as beside it
+MUCH = 2.0  # the same where nothing but this tells it from the picture
 WHOLLY = 1.1  # times as much as beside it in half of its strips: one that something passes is other in some only
 MOSTLY = 1.3  # times as much as beside it in half of its strips, for a line that may be a part of the frame's height
 CLEAR = 0.7  # score of a line that does not go its own way: of fainter ones of the picture much is seen to change
@@ -196,13 +197,13 @@ def on_the_film(track: Track, grid: Grid) -> bool:
     if not whole or np.median(joins) > JOINED * grid.size[0]:
         return False
     sways = min(float(np.sqrt(np.mean((moves[:, 0] - moves[:, side]) ** 2))) for side in (1, 2)) >= SWAYING
-    return (mostly >= WHOLLY and _changed(changes)) or (sways and len(moves) >= SWAYED)
+    return (mostly >= WHOLLY and _changed(changes, MUCH)) or (sways and len(moves) >= SWAYED)
 
 
-def _changed(changes: Sequence[Change]) -> bool:
+def _changed(changes: Sequence[Change], more: float = MORE) -> bool:
     """Whether a line is other in the picture's own place on the next frames: less or more deep there, or elsewhere."""
     own, beside = sum(one.own for one in changes), sum(one.beside for one in changes)
-    return own >= MORE * beside and own - beside >= CHANGED**2 * sum(one.line for one in changes)
+    return own >= more * beside and own - beside >= CHANGED**2 * sum(one.line for one in changes)
 
 
 def _goes_its_own_way(line: NDArray[np.float64], picture: NDArray[np.float64]) -> bool:

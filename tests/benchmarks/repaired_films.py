@@ -40,7 +40,7 @@ def readings(name: str, extent: Extent) -> list[Reading]:
     bench = Bench()
     even = restored(Deflicker(), restored(Stabilization(), found, bench), bench)
     done = repairers.ours(even)
-    moving = spoilt.hard(even)
+    moving = spoilt.hard(done.done)  # of the frames as found every piece of dirt would seem to move
     mended = [blemish for blemish in done.remedy.blemishes if blemish.action != "left"]
     still = float(done.mended[~moving].mean())
     kinds = Counter(blemish.kind for blemish in mended)
