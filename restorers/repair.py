@@ -40,7 +40,8 @@ from restorers.restorer import Bench, Editable, Remedy
 STRIDE = 4  # frames by which the window goes on
 FOLLOWED = 4  # frames
 ONE_SIDED = 2.5  # at the ends of a shot only one side can tell: what it shows anew looks just like dust
-SMALL = 150  # pixels
+SMALL = 150  # pixels, for the rules alone
+SURER = 0.1  # of confidence, there
 HEAPED = 0.35, 0.8  # shares of what looks like a stain that are found as dust, between which it is dust in heaps
 STAYING = ("marked", "splice", "tear")  # never taken for things on their way
 
@@ -194,7 +195,7 @@ class Repair(Editable):
             opened("detector", Detector, bench),
             seen,
             ruled=blemishes(gray, neighbors, sigma, seen, sensitivity=self.sensitivity, max_area=self.max_area),
-            confidence=self.confidence,
+            confidence=self.confidence + SURER * one_sided,
             max_area=self.max_area,
             one_sided=one_sided,
         )
