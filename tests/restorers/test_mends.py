@@ -174,7 +174,7 @@ def test_ids_outlive_another_examination_of_film_that_lies_some_pixels_off(
     detector: Literal["classical", "network"], off: int
 ) -> None:
     moved = torch.roll(dirty(), (off, -off), (2, 3))
-    again = Repair(sensitivity=5, confidence=0.45, detector=detector).examine(footage_of(moved), Bench())
+    again = Repair(sensitivity=5, detector=detector).examine(footage_of(moved), Bench())
     first = Repair(detector=detector).examine(footage_of(dirty()), Bench())
     was = [blemish for blemish in first.blemishes if blemish.action != "left"]
     assert not {b.id for b in was} & {b.id for b in again.blemishes if b.action != "left"}
