@@ -17,7 +17,7 @@ from pydantic import Field
 
 from restorers.cleaning.bands import bands
 from restorers.cleaning.blemishes import blemishes, flies
-from restorers.cleaning.detector import detected
+from restorers.cleaning.detector import candidates, detected
 from restorers.cleaning.edits import Edits, Region, Rejected
 from restorers.cleaning.evidence import contrast
 from restorers.cleaning.exposures import Step, irregularities, step_to
@@ -187,18 +187,12 @@ class Repair(Editable):
             surely, most = surely * ONE_SIDED, min(most, SMALL)
         if self.detector == "classical":
             return blemishes(gray, neighbors, sigma, sensitivity=surely, max_area=most)
-        seen = contrast(gray, neighbors, sigma, side=shelf.grains)
-        return detected(
-            gray,
-            neighbors,
-            sigma,
-            opened("detector", Detector, bench),
-            seen,
-            ruled=blemishes(gray, neighbors, sigma, seen, sensitivity=self.sensitivity, max_area=self.max_area),
-            confidence=self.confidence + SURER * one_sided,
-            max_area=self.max_area,
-            one_sided=one_sided,
+        seen, network = contrast(gray, neighbors, sigma, side=shelf.grains), opened("detector", Detector, bench)
+        ruled = blemishes(gray, neighbors, sigma, seen, sensitivity=self.sensitivity, max_area=self.max_area)
+        judged = candidates(
+            gray, neighbors, sigma, network, seen, ruled=ruled, max_area=self.max_area, one_sided=one_sided
         )
+        return detected(judged, network, confidence=self.confidence + SURER * one_sided)
 
     def _mended(self, shelf: Shelf, suspects: list[Mend], bench: Bench) -> list[Mend]:
         return bench.map(lambda s: mended(shelf, s.frame, s.found, bench, fill=self.fill, grain=self.grain), suspects)

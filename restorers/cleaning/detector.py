@@ -6,7 +6,7 @@ did not learn from, so that of all objects of confidence 0.9 nine in ten are dir
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -48,35 +48,8 @@ class Signs(NamedTuple):
     one_sided: float
 
 
-def detected(
-    gray: Floats,
-    sides: tuple[Neighbor, Neighbor],
-    sigma: Floats,
-    network: Detector,
-    contrast: Contrast | None = None,
-    *,
-    ruled: Sequence[Found] = (),
-    confidence: float,
-    max_area: int,
-    one_sided: bool,
-) -> list[Found]:
-    """Blemishes of a frame, by the two frames beside it.
-
-    Args:
-        gray: mean density of the channels, `(H, W)`.
-        sides: the frames before and after, or two on the same side at the end of a shot.
-        sigma: of the grain in `gray`, `(H, W)`.
-        network: the one that judges.
-        contrast: of the frame, where that is known.
-        ruled: what the rules find on it.
-        confidence: of an object, 0 to 1, from which it is taken for a blemish.
-        max_area: pixels beyond which it is taken for part of the picture.
-        one_sided: whether both neighbors are on the same side.
-
-    Returns:
-        Nothing at all where the neighbors explain too little of the frame: a flash, a cut that was missed.
-    """
-    judged = candidates(gray, sides, sigma, network, contrast, ruled=ruled, max_area=max_area, one_sided=one_sided)
+def detected(judged: Iterable[tuple[Found, Signs]], network: Detector, *, confidence: float) -> list[Found]:
+    """Those of a frame's candidates that are blemishes with some confidence at least, 0 to 1, each with its own."""
     told = [replace(found, confidence=network.likely(signs)) for found, signs in judged]
     return sorted((each for each in told if each.confidence >= confidence), key=lambda f: (f.box, f.polarity))
 
@@ -92,7 +65,21 @@ def candidates(
     max_area: int,
     one_sided: bool,
 ) -> list[tuple[Found, Signs]]:
-    """All that the network or the rules make out on a frame, and what speaks for each; see `detected`."""
+    """All that the network or the rules make out on a frame, by the two frames beside it, and what speaks for each.
+
+    Args:
+        gray: mean density of the channels, `(H, W)`.
+        sides: the frames before and after, or two on the same side at the end of a shot.
+        sigma: of the grain in `gray`, `(H, W)`.
+        network: the one that judges.
+        contrast: of the frame, where that is known.
+        ruled: what the rules find on it.
+        max_area: pixels beyond which it is taken for part of the picture.
+        one_sided: whether both neighbors are on the same side.
+
+    Returns:
+        Nothing at all where the neighbors explain too little of the frame: a flash, a cut that was missed.
+    """
     seen = suspects(gray, sides, sigma, contrast)
     if not len(seen.cells) or float((np.abs(seen.excess[::4, ::4]) > HEART).mean()) > LOST:
         return []

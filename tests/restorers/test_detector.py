@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from restorers.cleaning.blemishes import blemishes
 from restorers.cleaning.cells import TILE
-from restorers.cleaning.detector import detected, log_odds
+from restorers.cleaning.detector import candidates, detected, log_odds
 from restorers.cleaning.evidence import CELL, MARGIN, PLANES, Suspects, contrast, planes, suspects
 from restorers.cleaning.found import Found, covered, kind_of
 from restorers.cleaning.shelf import Shelf
@@ -55,15 +55,8 @@ def network() -> Detector:
 def found_on(film: Film, number: int, confidence: float = 0.5) -> list[Found]:
     sides = film.neighbors(number)
     ends = number in (0, len(film.frames) - 1)
-    return detected(
-        film.frames[number],
-        sides,
-        film.sigma[number],
-        network(),
-        confidence=confidence,
-        max_area=4000,
-        one_sided=ends,
-    )
+    judged = candidates(film.frames[number], sides, film.sigma[number], network(), max_area=4000, one_sided=ends)
+    return detected(judged, network(), confidence=confidence)
 
 
 def test_a_cell_is_judged_alike_whatever_is_judged_beside_it() -> None:
