@@ -277,7 +277,7 @@ def demo(
 
 @app.command()
 def train(
-    network: Annotated[str, typer.Argument(help="which network: painter, detector")],
+    network: Annotated[str, typer.Argument(help="which network: enhancer, draft, painter, detector")],
     data: Annotated[
         Path, typer.Option("--data", exists=True, file_okay=False, help="folder of the pictures it learns from")
     ],

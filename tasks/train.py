@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from restorers.networks.card import Card, Data, Recipe, digest
 from restorers.networks.weights import packed
 from restorers.training.detection import Detection, detection
+from restorers.training.enhancing import Enhancing
 from restorers.training.loop import Lesson, trained
 from restorers.training.painting import Painting
 from tasks.lab import Lab
 from tasks.material import Material, Untrainable
+from tasks.media.recode import recoded
 from tasks.progress import tell
 
-TIMED = 5  # steps, whose median tells what a step costs
+TIMED = 9  # steps, whose mean, but for the first, tells what a step costs
 EVERY = 100  # steps between checkpoints
 KEPT_BACK = 0.1  # share of the pictures
 
@@ -47,7 +49,6 @@ class Training(BaseModel):
     out: Path = Field(description="folder for its weights, its card and its checkpoint")
     minutes: float = Field(30, gt=0, description="how long it may learn on this machine, if nothing else runs")
     again: bool = Field(False, description="whether a training that has ended goes on for another round")
-    rate: float = Field(3e-3, gt=0, description="learning rate at its highest")
 
 
 class Begun(BaseModel):
@@ -71,6 +72,7 @@ class Course:
     architecture: str
     settings: Mapping[str, int]
     lesson: Callable[[Material, Mapping[str, int]], Lesson[Any]]
+    rate: float = 3e-3  # of learning, at its highest
 
 
 def _painting(material: Material, settings: Mapping[str, int]) -> Painting:
@@ -84,6 +86,20 @@ def _detection(material: Material, settings: Mapping[str, int]) -> Detection:
     return detection(gray, material.films, shapes, kept_back=KEPT_BACK, settings=settings)
 
 
+def _enhancing(material: Material, settings: Mapping[str, int]) -> Enhancing:
+    kept_back = max(round(KEPT_BACK * len(material.photographs)), 1)
+    return Enhancing(material.photographs, kept_back=kept_back, coder=recoded, **settings)
+
+
+_ENHANCER = Course(
+    purpose="frees pictures of noise, blur and coding and draws them larger, by what their own pixels tell",
+    not_for="making up detail: it is trained by pixels alone and shows what is likeliest; not evidence of fine print",
+    architecture="enhancer.Enhancer",
+    settings={"width": 64, "depth": 5},
+    lesson=_enhancing,
+    rate=1e-3,
+)
+
 COURSES: Mapping[str, Course] = {
     "detector": Course(
         purpose="tells dirt that lies on one frame from what moves, by the two frames beside it",
@@ -92,6 +108,8 @@ COURSES: Mapping[str, Course] = {
         settings={"planes": 11, "width": 24},
         lesson=_detection,
     ),
+    "draft": replace(_ENHANCER, settings={"width": 32, "depth": 3}),
+    "enhancer": _ENHANCER,
     "painter": Course(
         purpose="fills holes of up to some 40 pixels in pictures, from what is around them",
         not_for="showing as evidence what nobody saw: what it paints is likely, not known; never in fidelity profile",
@@ -185,7 +203,7 @@ class Workshop:
 
     def _begun(self) -> Begun:
         if not self._note.exists():
-            recipe = Recipe(steps=self._steps(), rate=self.training.rate, seed=self.lab.seed)
+            recipe = Recipe(steps=self._steps(), rate=self.course.rate, seed=self.lab.seed)
             return Begun(recipe=recipe, data=self.material.sha256)
         begun = Begun.model_validate_json(self._note.read_bytes())
         if begun.data != self.material.sha256:
@@ -212,7 +230,7 @@ class Workshop:
             keep=lambda *_: None,
             tell=lambda *_: marks.append(time.process_time() if self.device.type == "cpu" else time.monotonic()),
         )
-        return float(np.median(np.diff(marks)))
+        return float(np.mean(np.diff(marks)))
 
     def _published(self, network: torch.nn.Module, used: Begun) -> Card:
         weights = packed(network)

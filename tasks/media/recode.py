@@ -1,0 +1,44 @@
+"""Frames as a lossy codec leaves them: coded and decoded in memory, for networks that learn to undo it."""
+
+import io
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+CODECS = {"h264": "libx264", "mpeg2": "mpeg2video"}
+RATE = 24
+
+
+def recoded(frames: NDArray[np.uint8], codec: str, quantizer: int) -> NDArray[np.uint8]:
+    """Frames as they come out of a codec, the same number of them.
+
+    Args:
+        frames: 8-bit, `(T, h, w, 3)`, sides even.
+        codec: `h264` (quantizer: its constant rate factor) or `mpeg2` (quantizer 20 to 42 stands for steps 2 to 24).
+        quantizer: larger is coarser.
+
+    Raises:
+        ValueError: the codec is another, or it lost frames.
+    """
+    if codec not in CODECS:
+        raise ValueError(f"frames are coded with {' or '.join(CODECS)}, not {codec!r}")
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as container:
+        stream = container.add_stream(CODECS[codec], rate=RATE)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        stream.thread_count = 1
+        step = str(quantizer - 18)
+        stream.options = {"crf": str(quantizer)} if codec == "h264" else {"qmin": step, "qmax": step}
+        for number, frame in enumerate(frames):
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+            picture.pts = number
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    file.seek(0)
+    with av.open(file) as container:
+        decoded = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    if len(decoded) != len(frames):
+        raise ValueError(f"{codec} gave {len(decoded)} frames for {len(frames)}")
+    return np.asarray(np.stack(decoded), np.uint8)
