@@ -1,9 +1,9 @@
 """The enhancer: a picture freed of noise, blur and coding, and drawn larger, as far as its own pixels let it be known.
 
-It learns from pixels alone, no adversary rewards invented texture, and it is told how strong noise, blur and coding are:
-where there is none of them it has nothing to take off. Pixels are folded fourfold into channels first, so that all work
-is done on a quarter of them; plain 3 x 3 convolutions, nothing that depends on more than the place it looks at, so that
-a picture can be cut into tiles and come out the same. Luma has the capacity; what is said of chroma is said at the
+It learns from pixels alone, no adversary rewards invented texture, and it is told how strong noise, blur and coding
+are: where there is none of them it has nothing to take off. Pixels are folded fourfold into channels first, so that all
+work is done on a quarter of them; plain 3 x 3 convolutions, nothing that depends on more than the place it looks at, so
+that a picture can be cut into tiles and come out the same. Luma has the capacity; what is said of chroma is said at the
 picture's own size and costs eight channels at either end. Whatever it says is added to a bicubic enlargement.
 
 Shi et al., *Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural
@@ -27,6 +27,9 @@ UNIT = 0.1
 """Brightness: the spread of noise, or of what coding did, that a condition of 1 stands for."""
 UNIT_PX = 1.5
 """Pixels: the radius of blur that a condition of 1 stands for."""
+
+LEAK = 0.1
+"""What passes of negative values: channels that pass none died in training, all of some blocks'."""
 
 RED, GREEN, BLUE = 0.299, 0.587, 0.114  # ITU-R BT.601, as the literature on enlarging measures
 
@@ -57,7 +60,7 @@ class Block(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Features `(N, width, h, w)`."""
-        inner: Tensor = self.second(functional.relu(self.first(features)))
+        inner: Tensor = self.second(functional.leaky_relu(self.first(features), LEAK))
         return features + inner
 
 

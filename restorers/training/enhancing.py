@@ -257,7 +257,7 @@ def _measured(chance: np.random.Generator, view: _View) -> Condition:
 
 
 def _view(chance: np.random.Generator, pictures: Sequence[Photograph], span: int, stray: int) -> Floats:
-    """A part of a photograph, `span` pixels a side and up to 2 `stray` more, now and then made smaller, turned, graded."""
+    """A part of a photograph, `span` pixels a side and up to 2 `stray` more, sometimes made smaller, turned, graded."""
     picture = pictures[int(chance.integers(len(pictures)))]
     side = min(span + 2 * stray, *picture.shape[:2])
     largest = min(picture.shape[:2]) / side
