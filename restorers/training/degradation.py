@@ -102,8 +102,8 @@ def reduced(picture: Floats, scale: int, radius: float = 0.0) -> Floats:
         scale: how many times smaller it becomes.
         radius: of a Gaussian blur that comes before, in pixels of the small picture; rounded to a twentieth.
     """
-    tables = [_reducing(side, scale, round(20 * radius)) for side in picture.shape[:2]]
-    return picture if tables[0] is None else through(picture, *tables)
+    down, across = (_reducing(side, scale, round(20 * radius)) for side in picture.shape[:2])
+    return picture if down is None or across is None else through(picture, down, across)
 
 
 def through(picture: Floats, down: Floats, across: Floats) -> Floats:
@@ -125,11 +125,11 @@ def scanned(chance: np.random.Generator, small: Floats, mishap: Mishap) -> Scann
     picture, sigma = _noisy(chance, small, mishap)
     if mishap.sharpened:
         soft = cv2.GaussianBlur(picture, (0, 0), 1.0)
-        picture = picture + np.float32(mishap.sharpened) * (picture - soft)
+        picture = np.asarray(picture + mishap.sharpened * (picture - soft), np.float32)
     inner = np.s_[EDGE:-EDGE, EDGE:-EDGE]
     coding = 0.0
     if mishap.rounded:
-        picture = np.rint(np.clip(picture, 0, 1) * 255).astype(np.float32) / 255
+        picture = np.asarray(np.rint(np.clip(picture, 0, 1) * 255) / 255, np.float32)
     if mishap.jpeg:
         coded = picture
         for quality in mishap.jpeg:
@@ -146,7 +146,7 @@ def level_noise(level: Floats, shape: str) -> Floats:
     if shape == "even":
         return np.ones_like(level)
     if shape == "sensor":
-        return np.sqrt(0.1 + 0.9 * level)
+        return np.asarray(np.sqrt(0.1 + 0.9 * level), np.float32)
     light = (FLARE**0.45 + (1 - FLARE**0.45) * level) ** (1 / 0.45)
     return np.asarray(2.2 * (level + 0.05) * np.sqrt(FOG - np.log10(light)), np.float32)
 
@@ -178,7 +178,8 @@ def _calm(chance: np.random.Generator, height: int, width: int) -> Floats:
 def _jpeg(picture: Floats, quality: int) -> Floats:
     codes = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
     data = cv2.imencode(".jpg", codes[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], np.float32) / 255
+    coded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
+    return np.asarray(coded[..., ::-1] / np.float32(255), np.float32)
 
 
 @lru_cache(maxsize=256)

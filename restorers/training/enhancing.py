@@ -142,7 +142,7 @@ class Enhancing(Lesson[Enhancer]):
         whole = _charbonnier(error[:, 0]) + CHROMA * _charbonnier(error[:, 1:])
         if not bool(shifts.any()):
             return whole
-        apart = [_apart(*error[i : i + 2, 0], shifts[i + 1].tolist()) for i in range(0, len(error), 2)]
+        apart = [_apart(error[i, 0], error[i + 1, 0], shifts[i + 1].tolist()) for i in range(0, len(error), 2)]
         return whole + STEADY * torch.stack(apart).mean()
 
     def scores(self, network: Enhancer) -> dict[str, float]:
@@ -191,10 +191,10 @@ class Enhancing(Lesson[Enhancer]):
         first, views = film.offsets[0], []
         for frame, (y, x) in zip(film.frames[:count], film.offsets, strict=False):
             under, right = y + scale * top, x + scale * left
-            seen = frame[top : top + size, left : left + size].astype(np.float32) / 255
+            seen = frame[top : top + size, left : left + size]
             truth = self.shown[film.photograph][under : under + scale * size, right : right + scale * size]
-            quiet = Scanned(seen, np.zeros((size, size), np.float32), film.coding)
-            views.append(_View(quiet, truth.astype(np.float32) / 255, 0.0, (y - first[0], x - first[1])))
+            quiet = Scanned(_light(seen), np.zeros((size, size), np.float32), film.coding)
+            views.append(_View(quiet, _light(truth), 0.0, (y - first[0], x - first[1])))
         return views
 
     def _coded(self, chance: np.random.Generator, scale: int) -> Film:
@@ -206,10 +206,7 @@ class Enhancing(Lesson[Enhancer]):
         start, speed = chance.integers(0, slack, 2), chance.uniform(-1, 1, 2) * STRAY * scale / 2
         places = [tuple(np.clip(np.rint(start + speed * t), 0, slack).astype(int)) for t in range(FRAMES)]
         frames = np.stack(
-            [
-                reduced(picture[y : y + scale * height, x : x + scale * width].astype(np.float32) / 255, scale)
-                for y, x in places
-            ]
+            [reduced(_light(picture[y : y + scale * height, x : x + scale * width]), scale) for y, x in places]
         )
         clean = np.rint(np.clip(frames, 0, 1) * 255).astype(np.uint8)
         codec = "mpeg2" if chance.random() < 0.25 else "h264"
@@ -237,7 +234,7 @@ TRIALS: dict[str, tuple[int, Mishap]] = {
 def _tried(network: Enhancer, picture: Photograph, number: int, scale: int, mishap: Mishap) -> dict[str, float]:
     chance = np.random.default_rng((5, number))
     side = min(picture.shape[:2]) // (2 * scale) * 2 * scale
-    ground = picture[:side, :side].astype(np.float32) / 255
+    ground = _light(picture[:side, :side])
     seen = scanned(chance, reduced(ground, scale, mishap.blur), mishap)
     truth = luma_chroma(_stacked([ground[scale * EDGE : -scale * EDGE, scale * EDGE : -scale * EDGE]]))
     shown = luma_chroma(_stacked([seen.picture]))
@@ -263,20 +260,24 @@ def _view(chance: np.random.Generator, pictures: Sequence[Photograph], span: int
     largest = min(picture.shape[:2]) / side
     cut = round(side * chance.uniform(1, largest)) if chance.random() < 0.35 else side
     top, left = (int(chance.integers(length - cut + 1)) for length in picture.shape[:2])
-    part = picture[top : top + cut, left : left + cut].astype(np.float32) / 255
+    part = _light(picture[top : top + cut, left : left + cut])
     if cut != side:
         part = np.asarray(cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA), np.float32)
     if chance.random() < GRAY:
-        part = np.repeat(part @ np.float32([[0.299], [0.587], [0.114]]), 3, 2)
+        part = np.repeat(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)[..., None], 3, 2).astype(np.float32)
     if chance.random() < 0.3:
-        low, high = np.float32(chance.uniform(0, 0.15)), np.float32(chance.uniform(0.7, 1))
-        part = low + (high - low) * np.power(part, np.float32(np.exp(chance.normal(0, 0.25))))
+        low, high = chance.uniform(0, 0.15), chance.uniform(0.7, 1)
+        part = np.asarray(low + (high - low) * np.power(part, np.exp(chance.normal(0, 0.25))), np.float32)
     return _turned(part, int(chance.integers(4)), mirrored=bool(chance.random() < 0.5))
 
 
 def _turned(picture: Floats, turns: int, *, mirrored: bool) -> Floats:
     turned = np.rot90(picture, turns)
     return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
+
+
+def _light(codes: Photograph) -> Floats:
+    return np.asarray(codes.astype(np.float32) / 255, np.float32)
 
 
 def _stacked(pictures: Iterable[Floats]) -> Tensor:

@@ -1,9 +1,11 @@
 """Frames as a lossy codec leaves them: coded and decoded in memory, for networks that learn to undo it."""
 
 import io
+from typing import cast
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 CODECS = {"h264": "libx264", "mpeg2": "mpeg2video"}
@@ -24,21 +26,21 @@ def recoded(frames: NDArray[np.uint8], codec: str, quantizer: int) -> NDArray[np
     if codec not in CODECS:
         raise ValueError(f"frames are coded with {' or '.join(CODECS)}, not {codec!r}")
     file = io.BytesIO()
-    with av.open(file, "w", format="matroska") as container:
-        stream = container.add_stream(CODECS[codec], rate=RATE)
+    with av.open(file, mode="w", format="matroska") as written:
+        step = str(quantizer - 18)
+        options = {"crf": str(quantizer)} if codec == "h264" else {"qmin": step, "qmax": step}
+        stream = cast("VideoStream", written.add_stream(CODECS[codec], rate=RATE, options=options))
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
         stream.thread_count = 1
-        step = str(quantizer - 18)
-        stream.options = {"crf": str(quantizer)} if codec == "h264" else {"qmin": step, "qmax": step}
         for number, frame in enumerate(frames):
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
             picture.pts = number
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode(None))
+            written.mux(stream.encode(picture))
+        written.mux(stream.encode(None))
     file.seek(0)
-    with av.open(file) as container:
-        decoded = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    with av.open(file, mode="r") as read:
+        decoded = [frame.to_ndarray(format="rgb24") for frame in read.decode(video=0)]
     if len(decoded) != len(frames):
         raise ValueError(f"{codec} gave {len(decoded)} frames for {len(frames)}")
     return np.asarray(np.stack(decoded), np.uint8)
