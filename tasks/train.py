@@ -97,7 +97,7 @@ _ENHANCER = Course(
     architecture="enhancer.Enhancer",
     settings={"width": 64, "depth": 5},
     lesson=_enhancing,
-    rate=5e-4,
+    rate=1e-3,
 )
 
 COURSES: Mapping[str, Course] = {

@@ -28,6 +28,7 @@ UNIT = 0.1
 UNIT_PX = 1.5
 """Pixels: the radius of blur that a condition of 1 stands for."""
 
+MIDDLE = 0.5  # luma that it is shown as nothing, as chroma is shown
 LEAK = 0.1
 """What passes of negative values: channels that pass none died in training, all of some blocks'."""
 
@@ -108,6 +109,7 @@ def told(picture: Tensor, condition: Condition) -> Tensor:
     count, _, height, width = picture.shape
     planes = picture.new_empty((count, PLANES, height // FOLD, width // FOLD))
     planes[:, : -len(condition)] = functional.pixel_unshuffle(picture, FOLD)
+    planes[:, : FOLD**2] -= MIDDLE
     noise = condition.noise
     if isinstance(noise, Tensor) and noise.ndim:
         noise = functional.avg_pool2d(noise.view(-1, 1, height, width), FOLD)[:, 0]

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from restorers.detail.grain import Floats
 from restorers.networks.enhancer import Condition, Enhancer, drawn, larger, luma_chroma, told
@@ -40,7 +39,7 @@ FILMS = 320
 FRAMES = 6
 STRAY = 3  # pixels of the small picture that two views of a thing are apart, at most
 GRAY = 0.2  # share of the pictures in black and white
-SLACK = 1e-3
+SLACK = 1e-6  # squared brightness: the error of rounding to 8 bits, which need not be undone
 CHROMA = 0.4  # weight of chroma
 STEADY = 0.3  # weight of two views' difference
 JITTER = 0.15  # by which a measured condition is off
@@ -132,17 +131,27 @@ class Enhancing(Lesson[Enhancer]):
         return planes, shown, truths, torch.tensor([view.shift for view in views])
 
     def loss(self, network: Enhancer, batch: Batch) -> Tensor:
-        """Mean error of luma and chroma, and of what two views of one thing differ by beyond their truths."""
+        """By how much errors of luma and chroma are smaller than a bicubic enlargement's, in powers of e.
+
+        The same is asked of what two views of one thing differ by beyond their truths. Each picture counts for the
+        share of its error that is taken off, as in PSNR: else the noisy ones, whose errors are large whatever is done,
+        leave nothing to be learned of clean ones (measured on these after 400 steps: 0.53 dB over bicubic, not -0.14).
+        """
         planes, shown, truths, shifts = batch
         scale = truths.shape[-1] // shown.shape[-1]
         with torch.autocast(planes.device.type, torch.bfloat16):
             said = network(planes.contiguous(memory_format=torch.channels_last), scale)
         rim = RIM * scale
-        error = (drawn(shown, said.float(), scale) - truths)[..., rim:-rim, rim:-rim]
-        whole = _charbonnier(error[:, 0]) + CHROMA * _charbonnier(error[:, 1:])
+        inner = np.s_[..., rim:-rim, rim:-rim]
+        error, before = ((made - truths)[inner] for made in (drawn(shown, said.float(), scale), larger(shown, scale)))
+        whole = _lessened(error[:, 0], before[:, 0]) + CHROMA * _lessened(error[:, 1:], before[:, 1:])
         if not bool(shifts.any()):
             return whole
-        apart = [_apart(error[i, 0], error[i + 1, 0], shifts[i + 1].tolist()) for i in range(0, len(error), 2)]
+        pairs = [(i, i + 1, shifts[i + 1].tolist()) for i in range(0, len(error), 2)]
+        apart = [
+            _lessened(*(_apart(errors[i, 0], errors[j, 0], shift)[None] for errors in (error, before)))
+            for i, j, shift in pairs
+        ]
         return whole + STEADY * torch.stack(apart).mean()
 
     def scores(self, network: Enhancer) -> dict[str, float]:
@@ -284,14 +293,16 @@ def _stacked(pictures: Iterable[Floats]) -> Tensor:
     return torch.from_numpy(np.stack([picture.transpose(2, 0, 1) for picture in pictures]))
 
 
-def _charbonnier(error: Tensor) -> Tensor:
-    return functional.huber_loss(error, torch.zeros_like(error), delta=SLACK) / SLACK
+def _lessened(error: Tensor, before: Tensor) -> Tensor:
+    """Mean logarithm of pictures' errors `(N, ...)` in shares of what they were before."""
+    now, then = (each.flatten(1).square().mean(1) + SLACK for each in (error, before))
+    return 0.5 * torch.log(now / then).mean()
 
 
 def _apart(one: Tensor, two: Tensor, shift: list[int]) -> Tensor:
-    """Mean difference of two views' errors `(H, W)`, the second one's corner lying `shift` pixels from the first's."""
+    """Difference of two views' errors `(H, W)`, the second one's corner lying `shift` pixels from the first's."""
     y, x = shift
     height, width = one.shape
     first = one[max(y, 0) : height + min(y, 0), max(x, 0) : width + min(x, 0)]
     second = two[max(-y, 0) : height + min(-y, 0), max(-x, 0) : width + min(-x, 0)]
-    return (first - second).abs().mean()
+    return first - second

@@ -107,7 +107,7 @@ def test_the_enhancer_learns() -> None:
     lesson = Enhancing(PHOTOGRAPHS, kept_back=1, width=16, depth=1)
     torch.manual_seed(0)
     network = lesson.network()
-    optimizer = torch.optim.AdamW(network.parameters(), 2e-3)
+    optimizer = torch.optim.AdamW(network.parameters(), 5e-4)
     batches = [lesson.batch(0), lesson.batch(1)]
     losses = []
     for step in range(60):
@@ -116,7 +116,8 @@ def test_the_enhancer_learns() -> None:
         torch.autograd.backward(loss)
         optimizer.step()
         losses.append(float(loss.detach()))
-    assert sum(losses[-2:]) < 0.9 * sum(losses[:2])
+    assert losses[0] == pytest.approx(0, abs=1e-3)  # it begins as a bicubic enlargement
+    assert max(losses[-2:]) < -0.02
     assert all("dB" in name for name in lesson.scores(network.eval().requires_grad_(False)))
 
 

@@ -51,6 +51,11 @@ def test_luma_and_chroma_lead_back_to_the_colors() -> None:
     assert torch.allclose(gray.flatten(), torch.tensor([0.4, 0.0, 0.0]), atol=1e-6)
 
 
+def test_the_middle_of_the_scale_is_shown_as_nothing() -> None:
+    gray = luma_chroma(torch.full((1, 3, 8, 8), 0.5))
+    assert torch.allclose(told(gray, Condition()), torch.zeros(1, PLANES, 4, 4), atol=1e-6)
+
+
 def test_it_is_told_what_ails_the_picture() -> None:
     noise = torch.zeros(48, 64)
     noise[:, 32:] = 2 * UNIT
