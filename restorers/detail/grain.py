@@ -35,7 +35,7 @@ class GrainModel(BaseModel):
         correlation: of the three channels' grain, `(3, 3)`, ones on the diagonal.
         autocorrelation: in space, `(25, 25)`, 1 in the middle, lags of -12 to 12 pixels.
         blocks: how many blocks of 32 x 32 pixels it rests on.
-        method: `temporal` from registered neighbors, `single-frame` where there were none.
+        method: `temporal` from registered neighbors, `single-frame` where there were none, `published` by a maker.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -45,7 +45,7 @@ class GrainModel(BaseModel):
     correlation: Array
     autocorrelation: Array
     blocks: int
-    method: Literal["temporal", "single-frame"]
+    method: Literal["temporal", "single-frame", "published"]
 
     @property
     def strength(self) -> float:
