@@ -128,9 +128,9 @@ def _real(extent: Extent) -> Iterator[Told]:
         frames = film(name)
         for first in range(0, len(frames) - LENGTH + 1, LENGTH)[:most]:
             yield _told(f"film, {name}", frames[first : first + LENGTH], True)
-    for file in sorted((FOOTAGE / "film" / "damaged_stills").glob("*")):
-        if (picture := cv2.imread(str(file))) is not None and "mask" not in file.name and "restored" not in file.name:
-            yield _told(f"film, still {file.stem}", np.ascontiguousarray(picture[None, ..., ::-1]), True)
+    for file in sorted((FOOTAGE / "film" / "damaged_stills").glob("input_*")):
+        picture = np.asarray(cv2.imread(str(file)))
+        yield _told(f"film, still {file.stem.removeprefix('input_')}", picture[None, ..., ::-1], True)
     night = sorted((FOOTAGE / "video" / "night_street").glob("*.png"))
     street = np.stack([np.asarray(cv2.imread(str(file)))[..., ::-1] for file in night])
     for part in (street[:, :180, :320], street[:, :180, 320:], street[:, 180:, :320], street[:, 180:, 320:]):
