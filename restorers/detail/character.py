@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from restorers.colorspace import Space, converted
-from restorers.detail.exposures import Exposures, compared
+from restorers.detail.exposures import BLOCK, Exposures, compared
 from restorers.detail.grain import Floats
 from restorers.detail.telling import Telling, tellings
 from restorers.detail.traits import (
@@ -37,6 +37,7 @@ KINDS: tuple[Kind, ...] = ("film", "sensor", "demosaic", "compression")
 PAIRS = 3
 FEWEST = 8  # registered blocks
 SILENT = -0.45  # logarithm of sigma in codes of 8 bits; rounding to 8 bits alone has -0.54
+EMPTY = -1.3  # the same, of less than texture looks at
 FARTHEST = 3.0  # spreads beyond which a trait says no more
 CODED = 0.5  # probability
 
@@ -85,10 +86,10 @@ def traits(footage: Footage) -> Traits:
     Raises:
         ValueError: the frames are smaller than 32 x 32 pixels.
     """
+    if min(footage.size) < BLOCK:
+        raise ValueError(f"grain is told on blocks of 32 x 32 pixels; frames are {footage.size}")
     frames, pairs = list(_opened(footage)), [] if len(footage) < 2 else list(_compared(footage))
     parts = [residuals(frame) for frame in frames]
-    if not sum(len(blocks) for blocks, _ in parts):
-        raise ValueError(f"grain is told on blocks of 32 x 32 pixels; frames are {footage.size}")
     still = texture(*(np.concatenate(each) for each in zip(*parts, strict=True)))
     whole = _mean([lattice(frame) for frame in frames])
     told = [(one, two, *changes(pair)) for one, two, pair in pairs if len(pair.blocks) >= FEWEST]
@@ -113,7 +114,7 @@ def judged(found: Traits) -> Character:
     return Character(
         film=0.0 if silent else float(likely[0]),
         kind="none" if silent else KINDS[int(likely.argmax())],
-        coding=coding if coded > CODED else 0.0,
+        coding=coding if coded > CODED and loudest > EMPTY else 0.0,
         lattice=found.lattice,
         still=found.still,
         moving=found.moving,
