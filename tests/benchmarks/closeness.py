@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from restorers.metrics.fidelity import decibels, gmsd, ssim
+from restorers.metrics.fidelity import decibels, ssim
 from tests.benchmarks.footage import decoded
 from tests.benchmarks.moves import Floats
 from tests.benchmarks.peers import Frames
@@ -39,11 +39,6 @@ def psnr(wanted: Frames, done: Frames) -> float:
 def alike(wanted: Frames, done: Frames) -> float:
     """SSIM of luma, the mean over the frames."""
     return float(np.mean([ssim(a, b) for a, b in zip(decoded(wanted).frames, decoded(done).frames, strict=True)]))
-
-
-def deviation(wanted: Frames, done: Frames) -> float:
-    """GMSD, the mean over the frames."""
-    return float(np.mean([gmsd(a, b) for a, b in zip(decoded(wanted).frames, decoded(done).frames, strict=True)]))
 
 
 def _capped(errors: NDArray[np.floating]) -> float:

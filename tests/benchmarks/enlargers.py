@@ -1,8 +1,6 @@
 """Ours and its peers at enlarging: 8-bit sRGB frames `(T, H, W, 3)`, so many times larger."""
 
-from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -11,34 +9,21 @@ from restorers.enhancement import Enhancement
 from restorers.restorer import Bench
 from tests.benchmarks import resizing, rfdn
 from tests.benchmarks.footage import restored
-from tests.benchmarks.moves import FOOTAGE, Floats
+from tests.benchmarks.moves import FOOTAGE
 from tests.benchmarks.peers import Frames, Peer
-
-OnLuma: TypeAlias = Callable[[Floats, int], Floats]
 
 OURS = "reelwright"
 ALONE = "reelwright, each alone"
-PROFILES: Mapping[str, str] = {OURS: "fidelity", "reelwright draft": "draft", "reelwright linear": "linear"}
 BICUBIC, FSRCNN, ESPCN, RFDN = "bicubic", "FSRCNN", "ESPCN", "RFDN"
 CALMED = ("NLM, bicubic", "BM3D, bicubic")
 NLM_STRENGTH, BM3D_STRENGTH = 0.6, 2.2
 """Times the true sigma of the grain: what did best on the pictures to develop on, mid and heavy together."""
 
 
-def ours(profile: str = "fidelity", grain: str = "keep", scale: int = 2, precision: str = "fp32") -> Enhancement:
-    """Our own treatment; profile and precision as it names them."""
-    del profile, precision  # the linear filter has neither
+def ours(grain: str = "keep", scale: int = 2) -> Enhancement:
+    """Our own treatment, its linear filter; with the grain the film has (`keep`) or without (`none`)."""
     taken = grain == "none"
     return Enhancement(scale=scale, degrain=float(taken), grain=float(not taken))
-
-
-def network_luma(codes: Floats, scale: int) -> Floats:
-    """Our own network on BT.601 luma alone `(H, W)`, 16/255 to 235/255, for the protocol of the literature."""
-    raise NotImplementedError
-
-
-ON_LUMA: Mapping[str, OnLuma] = {}
-"""Contenders that see luma only; {"reelwright, luma alone": network_luma} once there is a network."""
 
 
 def worked(treatment: Enhancement, found: Frames) -> Frames:
@@ -49,11 +34,6 @@ def worked(treatment: Enhancement, found: Frames) -> Frames:
 def alone(treatment: Enhancement, found: Frames) -> Frames:
     """The same, each frame given as a shot of its own, so that time cannot help."""
     return np.concatenate([worked(treatment, frame[None]) for frame in found])
-
-
-def by_ours(found: Frames, scale: int, grain: str) -> dict[str, Frames]:
-    """What every profile makes of a shot."""
-    return {name: worked(ours(profile, grain, scale), found) for name, profile in PROFILES.items()}
 
 
 def enlargers(scale: int) -> dict[str, Peer]:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.benchmarks import closeness, crops, enlargers, originals, resizing
-from tests.benchmarks.enlargers import BICUBIC, ESPCN, FSRCNN, RFDN
-from tests.benchmarks.moves import Floats
+from tests.benchmarks.enlargers import BICUBIC, ESPCN, FSRCNN, OURS, RFDN
 from tests.benchmarks.peers import Frames
 from tests.benchmarks.readings import Extent, Goal, Reading
 
@@ -38,13 +37,12 @@ def readings(trial: Trial, extent: Extent) -> list[Reading]:
     """Luma's PSNR and SSIM of every contender, and by how much it is closer than those to beat."""
     wanted, scale = originals.original(trial.picture), trial.scale
     found = shrunk(wanted, scale)
-    works = enlargers.by_ours(found, scale, "keep")
+    works = {OURS: enlargers.worked(enlargers.ours(scale=scale), found)}
     peers = enlargers.enlargers(scale)
     works |= {name: peer(found) for name, peer in peers.items() if extent.peers or name == BICUBIC}
     crops.write(extent.pictures, trial.case, trial.picture, {"as found": found, **works, "original": wanted})
     target = closeness.luma(wanted[0])
     planes = {name: closeness.luma(done[0]) for name, done in works.items()}
-    planes |= {name: _on_luma(work, found[0], scale) for name, work in enlargers.ON_LUMA.items()}
     levels = {name: closeness.luma_psnr(target, plane, scale) for name, plane in planes.items()}
     judged = []
     for method, plane in planes.items():
@@ -62,8 +60,3 @@ def readings(trial: Trial, extent: Extent) -> list[Reading]:
 def shrunk(clean: Frames, scale: int) -> Frames:
     """Clean frames `(T, H, W, 3)` so many times smaller, as 8-bit codes."""
     return np.stack([resizing.rounded(resizing.shrunk(frame, scale)) for frame in clean])
-
-
-def _on_luma(work: enlargers.OnLuma, found: Frames, scale: int) -> Floats:
-    """The luma that a contender makes of a frame's `(H, W, 3)`, rounded to 8 bits as a picture would be."""
-    return np.rint(np.clip(255 * work(closeness.luma(found) / 255, scale), 0, 255))

@@ -68,7 +68,7 @@ def trials(section: str, extent: Extent) -> Iterator[Trial]:
 def readings(trial: Trial, extent: Extent) -> list[Reading]:
     """What every contender makes of an edge."""
     found = trial.edge.drawn()
-    works = enlargers.by_ours(found, trial.scale, "keep")
+    works = {enlargers.OURS: enlargers.worked(enlargers.ours(scale=trial.scale), found)}
     works |= {name: peer(found) for name, peer in enlargers.enlargers(trial.scale).items() if extent.peers}
     judged = []
     for method, done in works.items():

@@ -1,4 +1,4 @@
-"""How fast 1080p becomes 4K: ours by profile and precision, examination and application, against filters and networks.
+"""How fast 1080p becomes 4K: ours, examination and application, against filters and networks.
 
 Ours reads scanned film, logarithmic codes, and gives back codes; the peers work on 8-bit video.
 """
@@ -17,17 +17,15 @@ from tests.benchmarks import enlargers, moves
 from tests.benchmarks.degradations import SCALE, grained
 from tests.benchmarks.footage import decoded
 from tests.benchmarks.peers import Frames, Peer
-from tests.benchmarks.quantized import PRECISIONS, PROFILES
 from tests.benchmarks.resizing import rounded
 from tests.benchmarks.result import Row
 from tests.benchmarks.speed import Clocked, RawScan, codes, treated
-from tests.benchmarks.timing import Timing, timed
+from tests.benchmarks.timing import timed
 
 SIZE, LENGTH, ROUNDS = (1080, 1920), 4, 3
 QUICK_SIZE, QUICK_LENGTH = (270, 480), 2
 GRAIN = 6.0  # levels
 CASE = "speed 1080p to 4K"
-GOAL = 3.0  # times, of INT8 over fp32
 
 
 @dataclass(frozen=True)
@@ -49,20 +47,15 @@ class Threaded:
 
 
 def rows(*, quick: bool, threads: int) -> Iterator[Row]:
-    """Frames a second, processor seconds a frame, and what fewer bits gain; printed."""
+    """Frames a second, and processor seconds a frame; printed."""
     size, length = (QUICK_SIZE, QUICK_LENGTH) if quick else (SIZE, LENGTH)
     found = _shot(size, length)
     bench = Bench(workers=threads)
     source = RawScan(np.stack([codes(decoded(f[None]).in_space(Space.PRINTING_DENSITY).frames[0]) for f in found]))
     works: dict[str, Callable[[], object]] = {
-        _named(profile, precision): partial(treated, enlargers.ours(profile, "keep", SCALE, precision), source, bench)
-        for profile in PROFILES
-        for precision in PRECISIONS
+        enlargers.OURS: partial(treated, enlargers.ours(scale=SCALE), source, bench),
+        f"{enlargers.OURS}, grain taken off": partial(treated, enlargers.ours("none", SCALE), source, bench),
     }
-    works["reelwright linear"] = partial(treated, enlargers.ours("linear", "keep", SCALE), source, bench)
-    works["reelwright fidelity without grain"] = partial(
-        treated, enlargers.ours(grain="none", scale=SCALE), source, bench
-    )
     works |= {
         name: Threaded(peer, found, threads)
         for name, peer in enlargers.enlargers(SCALE).items()
@@ -71,18 +64,14 @@ def rows(*, quick: bool, threads: int) -> Iterator[Row]:
     contenders = {name: Clocked(work) for name, work in works.items()}
     rounds = 1 if quick else ROUNDS
     taken = timed(contenders, rounds=rounds, warm_up=1)
-    print(f"\n{CASE}, {len(found)} frames of {size[1]}x{size[0]}, {rounds} rounds; goal int8 {GOAL:g} x fp32")
+    print(f"\n{CASE}, {len(found)} frames of {size[1]}x{size[0]}, {rounds} rounds")
     for method, timing in taken.items():
         rate, spread = len(found) / timing.median, len(found) * timing.spread / timing.median**2
         cpu = 1000 * median(contenders[method].seconds[-rounds:]) / len(found)
-        gain = _gain(method, taken)
-        shown = "" if gain is None else f"  {gain:.2f} x fp32"
-        print(f"{method:32} {rate:8.2f} frames/s  {cpu:8.1f} CPU ms a frame{shown}", flush=True)
+        print(f"{method:32} {rate:8.2f} frames/s  {cpu:8.1f} CPU ms a frame", flush=True)
         shared = partial(Row, case=CASE, method=method, n=rounds)
         yield shared(metric="speed", value=rate, unit="frames/s", spread=spread)
         yield shared(metric="processor time a frame", value=cpu, unit="ms", spread=0)
-        if gain is not None:
-            yield shared(metric="speed over fp32", value=gain, unit="", spread=0)
 
 
 def _shot(size: tuple[int, int], length: int) -> Frames:
@@ -91,13 +80,3 @@ def _shot(size: tuple[int, int], length: int) -> Frames:
     x, y = np.meshgrid(np.arange(size[1], dtype=np.float32), np.arange(size[0], dtype=np.float32))
     clean = np.stack([rounded(film.seen(time, x, y)) for time in range(length)])
     return grained(clean, GRAIN, 7000)
-
-
-def _named(profile: str, precision: str) -> str:
-    return f"reelwright {profile}, {precision}"
-
-
-def _gain(method: str, taken: dict[str, Timing]) -> float | None:
-    """How many times as fast as full precision; None for what has no other precision."""
-    full = f"{method.rpartition(', ')[0]}, {PRECISIONS[0]}"
-    return taken[full].median / taken[method].median if full in taken else None
