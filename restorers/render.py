@@ -35,6 +35,23 @@ class Source(Protocol):
         """The frames first <= n < stop as scanned, `code / white`, all of them untouched."""
 
 
+@dataclass(frozen=True, eq=False)
+class Held:
+    """A clip in memory as the scan of one shot."""
+
+    clip: Clip
+    white: float = 255.0
+
+    @property
+    def space(self) -> Space:
+        """The space of the clip."""
+        return self.clip.space
+
+    def read(self, first: int, stop: int) -> Clip:
+        """The frames first <= n < stop."""
+        return self.clip.between(first, stop)
+
+
 class Companion(Protocol):
     """Maps that come with a scan, in its geometry: infrared light, or what a person marked."""
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import log
 from typing import Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch.nn import functional
 
 from restorers.colorspace import FLARE
 from restorers.enhancing.leaves import leaves
+from restorers.networks import painter
 from restorers.networks.engine import Engine, Precision, engine
 from restorers.networks.enhancer import (
     FOLD,
@@ -23,13 +25,12 @@ from restorers.networks.enhancer import (
     red_green_blue,
     told,
 )
+from restorers.networks.painter import GAMMA
 from restorers.networks.tiles import tiled
-from restorers.networks.weights import card, opened
+from restorers.networks.weights import opened
 from restorers.restorer import Bench
 
-GAMMA = 0.45
-DARKEST = 1e-3  # of brightness raised above the flare: density 6.7
-BLACK = FLARE**GAMMA
+BLACK: float = FLARE**GAMMA
 TILE = 256  # folded pixels a side
 SHOWN, SHOWN_PX = 24, 96
 """Pictures that whole numbers are fitted to, and how large they are."""
@@ -37,17 +38,17 @@ SHOWN, SHOWN_PX = 24, 96
 
 def brightness(density: Tensor) -> Tensor:
     """Brightness of a density, any shape: 1 at density 0, 0 at black; steps of it look alike."""
-    return torch.pow(10.0, -GAMMA * density).sub(BLACK).div(1 - BLACK)
+    return (painter.brightness(density) - BLACK) / (1 - BLACK)
 
 
 def density_of(brightness: Tensor) -> Tensor:
     """The density of a brightness, any shape; the inverse of `brightness`."""
-    return torch.log10(torch.clamp(brightness * (1 - BLACK) + BLACK, min=DARKEST)) / -GAMMA
+    return painter.density_of(brightness * (1 - BLACK) + BLACK)
 
 
 def slope(density: Tensor) -> Tensor:
     """By how much brightness changes with density there, without its sign; any shape."""
-    return torch.pow(10.0, -GAMMA * density).mul(GAMMA * float(np.log(10)) / (1 - BLACK))
+    return painter.brightness(density) * (GAMMA * log(10) / (1 - BLACK))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +78,7 @@ class Drawing:
             MissingBackend: nothing here runs it in this precision.
         """
         network = opened(name, Enhancer, bench)
-        made = _engine(name, card(name, bench).sha256, scale, precision, bench)
-        return cls(scale, made, network.reach)
+        return cls(scale, _engine(network, scale, precision, bench), network.reach)
 
     def drawn(self, frame: Tensor, condition: Condition) -> Tensor:
         """A frame `(3, H, W)` as `(3, scale H, scale W)`, both density; a map of noise is `(H, W)`."""
@@ -108,10 +108,9 @@ def shown() -> list[Tensor]:
 
 
 @lru_cache(maxsize=8)
-def _engine(name: str, sha256: str, scale: int, precision: Precision, bench: Bench) -> Engine:  # noqa: ARG001  # the digest is a key
-    network = Enlarger(opened(name, Enhancer, bench), scale)
+def _engine(network: Enhancer, scale: int, precision: Precision, bench: Bench) -> Engine:
     calibration = shown() if precision == "int8" else None
-    return engine(network, bench=bench, precision=precision, channels=PLANES, calibration=calibration)
+    return engine(Enlarger(network, scale), bench=bench, precision=precision, channels=PLANES, calibration=calibration)
 
 
 def _even(planes: Tensor) -> Tensor:

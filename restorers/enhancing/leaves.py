@@ -10,10 +10,9 @@ import numpy as np
 
 from restorers.detail.grain import Floats
 
-LEAVES = 400
+LEAVES = 6000  # enough to cover each other
 SMALLEST, LARGEST = 1.5, 60.0  # pixels: radii
 FINE = 4  # times finer drawn than shown
-SHADED = 0.15  # largest change of brightness over a leaf
 
 
 def leaves(number: int, size: int) -> Floats:
@@ -21,17 +20,11 @@ def leaves(number: int, size: int) -> Floats:
     chance = np.random.default_rng((11, number))
     side = FINE * size
     picture = np.full((side, side, 3), 0.5, np.float32)
-    y, x = np.mgrid[:side, :side].astype(np.float32) / side - 0.5
-    share = chance.random(LEAVES)
     low, high = SMALLEST**-2, LARGEST**-2
-    for radius in (high + share * (low - high)) ** -0.5:  # as many as a world without a scale of its own has
-        mask = np.zeros((side, side), np.uint8)
-        center = tuple(int(n) for n in chance.integers(0, side, 2))
-        cv2.circle(mask, center, max(round(FINE * radius), 1), (255,), -1)
-        color = chance.beta(1.2, 1.4) + 0.15 * chance.standard_normal(3)
-        slope = SHADED * chance.standard_normal(2)
-        shade = slope[0] * y + slope[1] * x
-        there = mask > 0
-        picture[there] = (np.clip(color, 0, 1).astype(np.float32) + shade[..., None])[there]
+    radii = (high + chance.random(LEAVES) * (low - high)) ** -0.5  # as many as a world without a scale has
+    for radius in radii:
+        center = [int(n) for n in chance.integers(0, side, 2)]
+        color = np.clip(chance.beta(1.2, 1.4) + 0.15 * chance.standard_normal(3), 0, 1)
+        cv2.circle(picture, center, max(round(FINE * radius), 1), color.tolist(), -1)
     small = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
-    return np.asarray(np.clip(small, 0, 1), np.float32)
+    return np.asarray(small, np.float32)

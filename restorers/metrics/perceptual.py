@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from restorers.restorer import MissingWeights
+from restorers.vision import provide_torchvision
 
 SMALLEST = 32  # pixels; deeper layers see nothing of smaller frames
 
@@ -117,20 +118,6 @@ def found(torch_home: Path, trunk: Trunk) -> str:
     return digest
 
 
-_schemas: list[torch.library.Library] = []  # a schema lives as long as its library
-
-
 def _lpips() -> ModuleType:
-    # torchvision wheels built for CUDA cannot load their compiled operators beside a CPU build of torch, and then fail
-    # at import because two of those operators are unknown. LPIPS uses torchvision's model definitions alone, so that
-    # naming the two is enough; calling one would still fail.
-    try:
-        importlib.import_module("torchvision")
-    except RuntimeError as error:
-        if "torchvision::nms" not in str(error):
-            raise
-        library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
-        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
-        _schemas.append(library)
+    provide_torchvision()
     return importlib.import_module("lpips")

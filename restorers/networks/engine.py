@@ -137,7 +137,10 @@ def _on_cuda(module: nn.Module, bench: Bench, precision: Precision, channels: in
         raise MissingBackend("int8 runs on a processor alone; on a CUDA device there is nothing here that runs it")
     dtype = torch.bfloat16 if precision == "bf16" else bench.dtype
     network = copy.deepcopy(module).eval().requires_grad_(False)
-    network = network.to(bench.device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(bench.device, dtype)
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def run(planes: Tensor) -> Tensor:

@@ -151,6 +151,6 @@ def red_green_blue(picture: Tensor) -> Tensor:
 def _silent(width: int, planes: int) -> nn.Conv2d:
     """An end that says nothing yet: what comes out is the bicubic enlargement."""
     end = nn.Conv2d(width, planes, 3, padding=1)
-    nn.init.zeros_(end.weight)
-    nn.init.zeros_(end.bias)  # type: ignore[arg-type]  # it has one
+    for parameter in end.parameters():
+        nn.init.zeros_(parameter)
     return end

@@ -22,6 +22,7 @@ from torch.nn import functional
 from restorers.networks.card import digest
 from restorers.networks.tiles import tiled
 from restorers.restorer import Bench, MissingWeights
+from restorers.vision import provide_torchvision
 
 MALFORMED = (RuntimeError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
 """What readers of files raise that are not what they took them for."""
@@ -190,22 +191,9 @@ def _padded(planes: Tensor, height: int, width: int) -> Tensor:
     return functional.pad(planes, (0, width - planes.shape[-1], 0, height - planes.shape[-2]), "reflect")
 
 
-_schemas: list[torch.library.Library] = []  # a schema lives as long as its library
-
-
 @cache
 def _spandrel() -> Any:
-    # torchvision wheels built for CUDA cannot load their compiled operators beside a CPU build of torch, and then fail
-    # at import because two of those operators are unknown. Naming the two is enough: nothing here calls them.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            importlib.import_module("torchvision")
-        except RuntimeError as error:
-            if "torchvision::nms" not in str(error):
-                raise
-            library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
-            library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
-            library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
-            _schemas.append(library)
+        provide_torchvision()
         return importlib.import_module("spandrel")

@@ -175,11 +175,15 @@ def _calm(chance: np.random.Generator, height: int, width: int) -> Floats:
     return np.asarray(least + (1 - least) * smooth, np.float32)[..., None]
 
 
+def jpeg(picture: Codes, quality: int) -> Codes:
+    """A picture `(h, w, 3)` as JPEG of a quality leaves it."""
+    data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
+
+
 def _jpeg(picture: Floats, quality: int) -> Floats:
     codes = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
-    data = cv2.imencode(".jpg", codes[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    coded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
-    return np.asarray(coded[..., ::-1] / np.float32(255), np.float32)
+    return np.asarray(jpeg(codes, quality) / np.float32(255), np.float32)
 
 
 @lru_cache(maxsize=256)

@@ -28,8 +28,7 @@ from restorers.training.degradation import (
     scanned,
 )
 from restorers.training.loop import Batch, Lesson
-
-Photograph = NDArray[np.uint8]
+from restorers.training.photographs import Photograph, parted
 
 SHOWN = 16  # pictures a batch
 SCALES = (2, 2, 4, 4, 2, 2, 1, 1)  # batch after batch: of each scale, one shows things once, one twice
@@ -100,15 +99,7 @@ class Enhancing(Lesson[Enhancer]):
             ValueError: too few photographs, or too small ones.
         """
         least = max(scale * (size + 2 * EDGE) for scale, size in SIZES.items())
-        small = [picture.shape for picture in photographs if min(picture.shape[:2]) < least]
-        if small or len(photographs) <= kept_back:
-            raise ValueError(
-                f"an enhancer learns from more than {kept_back} photographs of at least {least} pixels a side, "
-                f"not from {len(photographs)}, {len(small)} of them smaller"
-            )
-        back = {round(i * len(photographs) / max(kept_back, 1)) for i in range(kept_back)}
-        self.shown = [picture for i, picture in enumerate(photographs) if i not in back]
-        self.kept_back = [photographs[i] for i in sorted(back)]
+        self.shown, self.kept_back = parted(photographs, kept_back, least=least, learner="an enhancer")
         self.width, self.depth, self.coder = width, depth, coder
 
     def network(self) -> Enhancer:

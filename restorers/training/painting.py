@@ -15,8 +15,8 @@ from torch import Tensor
 from restorers.damage.graining import clumped
 from restorers.networks.painter import GAMMA, Painter
 from restorers.training.loop import Batch, Lesson
+from restorers.training.photographs import Photograph, parted
 
-Photograph = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Hole = Callable[[np.random.Generator, int], Mask]
 
@@ -50,15 +50,7 @@ class Painting(Lesson[Painter]):
         Raises:
             ValueError: too few photographs, or too small ones.
         """
-        small = [picture.shape for picture in photographs if min(picture.shape[:2]) < LARGE]
-        if small or len(photographs) <= kept_back:
-            raise ValueError(
-                f"a painter learns from more than {kept_back} photographs of at least {LARGE} pixels a side, "
-                f"not from {len(photographs)}, {len(small)} of them smaller"
-            )
-        back = {round(i * len(photographs) / max(kept_back, 1)) for i in range(kept_back)}
-        self.shown = [picture for i, picture in enumerate(photographs) if i not in back]
-        self.kept_back = [photographs[i] for i in sorted(back)]
+        self.shown, self.kept_back = parted(photographs, kept_back, least=LARGE, learner="a painter")
         self.shapes = tuple(shapes)
         self.width, self.depth = width, depth
 

@@ -20,11 +20,12 @@ from scipy.stats import rankdata
 from restorers.clip import Clip
 from restorers.colorspace import Space
 from restorers.detail.character import Character, character, judged
-from restorers.render import Footage, Span
-from restorers.training.character import History, Sample, measured_traits, taken
+from restorers.render import Footage, Held, Span
+from restorers.training.character import measured_traits
+from restorers.training.histories import History, Sample, taken
 from tasks.media.recode import recoded
 from tests.benchmarks.films import FILMS, film
-from tests.benchmarks.footage import ClipSource, decoded
+from tests.benchmarks.footage import decoded
 from tests.benchmarks.moves import FOOTAGE
 from tests.benchmarks.peers import Frames
 from tests.benchmarks.readings import Extent, Goal, Reading
@@ -156,7 +157,7 @@ def _segments(path: str, most: int) -> Iterator[Frames]:
 
 def _told(source: str, frames: Frames, is_film: bool) -> Told:
     clip: Clip = decoded(np.ascontiguousarray(frames))
-    shot = Footage(ClipSource(clip), (Span(0, len(frames)),), Space.DENSITY)
+    shot = Footage(Held(clip), (Span(0, len(frames)),), Space.DENSITY)
     with torch.no_grad():
         return Told(source, character(shot), is_film)
 

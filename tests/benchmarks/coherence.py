@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from restorers.colorspace import Space
 from restorers.enhancement import Enhancement
 from restorers.metrics.fidelity import decibels, ssim
-from restorers.render import Footage, Span
+from restorers.render import Footage, Held, Span
 from restorers.restorer import Bench
-from tests.benchmarks.footage import ClipSource, coded, decoded, restored
+from tests.benchmarks.footage import coded, decoded, restored
 from tests.benchmarks.grainy import Mask, Shot, grained, objects, video, woven
 from tests.benchmarks.peers import Frames, Peer, calmers, temporal_calmers
 from tests.benchmarks.result import Result, Row, header
@@ -204,7 +204,7 @@ def _speed(shot: Shot) -> Iterator[Row]:
     BM3D is left out: ours is no fast one.
     """
     found, bench = grained(shot.clean, "white", 8.0), Bench(workers=THREADS)
-    source, span = ClipSource(decoded(found)), Span(0, len(found))
+    source, span = Held(decoded(found)), Span(0, len(found))
     known = OURS.examine(Footage(source, (span,), OURS.space, bench), bench)
     examined = Footage(source, (replace(span, remedies=(known,)),), Space.SRGB, bench)
     contenders: dict[str, Callable[[], object]] = {

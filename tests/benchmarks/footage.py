@@ -1,6 +1,6 @@
 """Footage whose truth is known, at any size: a pan or a still camera over a photograph, with a person who walks."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -9,28 +9,11 @@ from numpy.typing import NDArray
 from restorers import Treatment
 from restorers.clip import Clip
 from restorers.colorspace import Space, converted
-from restorers.render import Footage, Span
+from restorers.render import Footage, Held, Span
 from restorers.restorer import Bench
 from tasks.demo.scenes import Scene, exposed, scenes
 
 SIZES = {"480p": (480, 854), "1080p": (1080, 1920), "4K": (2160, 3840)}
-
-
-@dataclass(frozen=True, eq=False)
-class ClipSource:
-    """A clip in memory as the scan of one shot."""
-
-    clip: Clip
-    white: float = 255.0
-
-    @property
-    def space(self) -> Space:
-        """The space of the clip."""
-        return self.clip.space
-
-    def read(self, first: int, stop: int) -> Clip:
-        """The frames first <= n < stop."""
-        return self.clip.between(first, stop)
 
 
 def filmed(size: tuple[int, int], frames: int, *, still: bool = False, scene: int = 0) -> Clip:
@@ -61,7 +44,7 @@ def decoded(codes: NDArray[np.uint8]) -> Clip:
 
 def restored(treatment: Treatment, codes: NDArray[np.uint8], bench: Bench) -> NDArray[np.uint8]:
     """Our own work on 8-bit sRGB frames, examination and application, as 8-bit sRGB frames."""
-    source = ClipSource(decoded(codes))
+    source = Held(decoded(codes))
     span = Span(0, len(codes))
     found = treatment.examine(Footage(source, (span,), treatment.space, bench), bench)
     done = Footage(source, (replace(span, remedies=(found,)),), Space.SRGB, bench)

@@ -22,12 +22,12 @@ from restorers.damage import Graining, grain
 from restorers.detail.grain import GrainModel, laid, spectrum
 from restorers.detail.granularity import REACH, autocorrelation, measured
 from restorers.metrics.spectrum import bin_shares
-from restorers.render import Footage, Span
+from restorers.render import Footage, Held, Span
 from restorers.restorer import Bench
 from restorers.training.oracle import covered
 from tests.benchmarks.filmgrain import FilmGrain
 from tests.benchmarks.films import FILMS, film
-from tests.benchmarks.footage import ClipSource, decoded
+from tests.benchmarks.footage import decoded
 from tests.benchmarks.moves import FOOTAGE
 from tests.benchmarks.readings import Extent, Goal, Reading
 from tests.benchmarks.result import Row
@@ -117,7 +117,7 @@ def speed(*, quick: bool, threads: int) -> Iterator[Row]:
     """Seconds to lay grain on a frame of full HD, the template being made before."""
     flat = torch.full((4, 3, 192, 256), 0.7)
     grainy, _ = grain(Clip(flat, Space.DENSITY, 0), Graining(sigma=0.03, radius=0.9), Bench())
-    model = measured(Footage(ClipSource(grainy), (Span(0, 4),), Space.DENSITY))
+    model = measured(Footage(Held(grainy), (Span(0, 4),), Space.DENSITY))
     picture, bench, coded = torch.full((3, *FULL_HD), 0.7), Bench(), FilmGrain.fitted(model)
     works: Mapping[str, Callable[[int], object]] = {
         "reelwright": lambda number: laid(model, picture, number, bench),
@@ -215,7 +215,7 @@ def _of_photograph(trial: Trial) -> tuple[GrainModel, Own, Floats]:
         clip = Clip(torch.from_numpy(clean), Space.DENSITY, 0)
         grains = grain(clip, GRAINS[trial.case][trial.variant], Bench(seed=11))[1].numpy()
     found = Clip(torch.from_numpy(clean + grains), Space.DENSITY, 0)
-    model = measured(Footage(ClipSource(found), (Span(0, LENGTH),), Space.DENSITY), pairs=PAIRS)
+    model = measured(Footage(Held(found), (Span(0, LENGTH),), Space.DENSITY), pairs=PAIRS)
     return model, seen(grains, clean), clean
 
 
@@ -226,7 +226,7 @@ def _of_film(name: str) -> tuple[GrainModel, Own, Floats]:
     models = []
     for first in (0, 2):
         spans = tuple(Span(4 * n + first, 4 * n + first + 2) for n in range(count))
-        models.append(measured(Footage(ClipSource(density), spans, Space.DENSITY), pairs=PAIRS))
+        models.append(measured(Footage(Held(density), spans, Space.DENSITY), pairs=PAIRS))
     model, other = models
     frames = density.frames[:: max(len(density.frames) // LENGTH, 1)][:LENGTH].numpy()
     soft = [np.stack([cv2.GaussianBlur(np.ascontiguousarray(c), (0, 0), 2.0) for c in f]) for f in frames]

@@ -13,10 +13,10 @@ from restorers.cleaning.mends import Mending
 from restorers.cleaning.shelf import REACH, Shelf
 from restorers.colorspace import Space
 from restorers.detail import granularity
-from restorers.render import Footage, Span
+from restorers.render import Footage, Held, Span
 from restorers.repair import Repair
 from restorers.restorer import Bench
-from tests.benchmarks.footage import ClipSource, coded, decoded
+from tests.benchmarks.footage import coded, decoded
 from tests.benchmarks.peers import CLEANERS, Frames, Peer, median_and_inpainting, temporal_median
 from tests.benchmarks.spoilt import Mask
 
@@ -102,7 +102,7 @@ def grown(masks: Mask, pixels: int = 1) -> Mask:
 
 
 def _footage(found: Frames, bench: Bench) -> Footage:
-    return Footage(ClipSource(decoded(found)), (Span(0, len(found)),), Space.DENSITY, bench)
+    return Footage(Held(decoded(found)), (Span(0, len(found)),), Space.DENSITY, bench)
 
 
 def _applied(shot: Footage, remedy: Mending) -> Repaired:

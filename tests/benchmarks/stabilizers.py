@@ -19,12 +19,12 @@ from scipy.ndimage import gaussian_filter1d
 
 from restorers.colorspace import Space
 from restorers.geometry import warp
-from restorers.render import Footage, Span
+from restorers.render import Footage, Held, Span
 from restorers.restorer import Bench, Remedy
 from restorers.stabilization import Stabilization
 from restorers.steadiness import camera
 from restorers.steadiness.steadying import Steadying
-from tests.benchmarks.footage import ClipSource, coded, decoded
+from tests.benchmarks.footage import coded, decoded
 from tests.benchmarks.paths import Applied, Floats
 from tests.benchmarks.peers import RATE, Frames, PeerFailed
 
@@ -49,7 +49,7 @@ FILTERS: dict[str, tuple[str, ...]] = {
 
 def ours(found: Frames, bench: Bench, treatment: Stabilization | None = None) -> tuple[Steadying, Applied]:
     """Our remedy of a shot, and what it applies."""
-    source = ClipSource(decoded(found).in_space(Stabilization.space))
+    source = Held(decoded(found).in_space(Stabilization.space))
     footage = Footage(source, (Span(0, len(found)),), Stabilization.space, bench)
     remedy = (treatment or Stabilization()).examine(footage, bench)
 
@@ -67,7 +67,7 @@ def ours(found: Frames, bench: Bench, treatment: Stabilization | None = None) ->
 
 def steadied(found: Frames, remedy: Remedy, bench: Bench) -> Frames:
     """A shot with our remedy on it."""
-    footage = Footage(ClipSource(decoded(found)), (Span(0, len(found), (remedy,)),), Space.SRGB, bench)
+    footage = Footage(Held(decoded(found)), (Span(0, len(found), (remedy,)),), Space.SRGB, bench)
     return np.concatenate([coded(clip) for _, clip in footage.windows()])
 
 

@@ -13,7 +13,8 @@ from restorers.damage import Graining, grain
 from restorers.detail.character import KINDS, Character, basis, character
 from restorers.detail.traits import lattice
 from restorers.restorer import Bench
-from restorers.training.character import History, fitted, measured_traits, samples, taken
+from restorers.training.character import fitted, measured_traits
+from restorers.training.histories import History, samples, taken
 from tests.restorers.footage import footage_of
 from tests.restorers.scenes import scene
 

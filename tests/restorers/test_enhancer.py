@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -6,9 +7,10 @@ import torch
 from skimage import data
 from torch import Tensor
 
-from restorers.enhancing.drawing import brightness, density_of, slope
+from restorers.enhancing.drawing import Drawing, brightness, density_of, slope
 from restorers.enhancing.leaves import leaves
 from restorers.enhancing.sharpness import blur_radius
+from restorers.networks.card import Card, Data, Recipe, digest
 from restorers.networks.enhancer import (
     PLANES,
     UNIT,
@@ -22,6 +24,8 @@ from restorers.networks.enhancer import (
     told,
 )
 from restorers.networks.tiles import tiled
+from restorers.networks.weights import loaded, packed
+from restorers.restorer import Bench
 from restorers.training.degradation import reduced
 
 
@@ -118,3 +122,52 @@ def test_a_blur_is_measured(photograph: Literal["astronaut", "coffee", "chelsea"
 
 def test_where_there_are_no_edges_nothing_is_said_of_blur() -> None:
     assert blur_radius(np.full((64, 64), 0.5, np.float32), 0.0) is None
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A bench whose enhancer is a small one that has learned nothing and says something."""
+    network, _ = talkative(1)
+    weights = packed(network)
+    card = Card(
+        name="enhancer",
+        purpose="a test",
+        not_for="anything else",
+        architecture="enhancer.Enhancer",
+        settings={"width": 8, "depth": 2},
+        parameters=sum(each.numel() for each in network.parameters()),
+        sha256=digest(weights),
+        data=(Data(name="none", licence="none", used="nothing"),),
+        recipe=Recipe(steps=1),
+        cpu_s=0,
+        scores={},
+        commit="none",
+    )
+    (tmp_path / "enhancer.safetensors").write_bytes(weights)
+    (tmp_path / "enhancer.json").write_text(card.model_dump_json())
+    return Bench(weights=lambda name: tmp_path / f"{name}.safetensors")
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_a_frame_of_any_size_is_drawn_as_torch_would_draw_it(scale: int, bench: Bench) -> None:
+    frame = 0.2 + 1.2 * picture(45, 63)[0]
+    noise = torch.full((45, 63), 0.03)
+    found = Drawing.of("enhancer", scale, "fp32", bench).drawn(frame, Condition(noise, 0.5))
+    assert found.shape == (3, 45 * scale, 63 * scale)
+    network, _ = talkative(scale)
+    enlarger = Enlarger(loaded(network, packed(network)), scale)
+    whole = torch.nn.functional.pad(brightness(frame)[None], (0, 1, 0, 1), mode="replicate")
+    shown = luma_chroma(whole)
+    light = red_green_blue(drawn(shown, enlarger(told(shown, Condition(0.03, 0.5))), scale))[0]
+    wanted = density_of(light)[:, : 45 * scale, : 63 * scale]
+    assert torch.allclose(brightness(found), brightness(wanted), atol=1e-5)
+
+
+def test_in_whole_numbers_a_frame_is_nearly_the_same(bench: Bench) -> None:
+    frame = 0.2 + 1.2 * picture()[0]
+    exact, coarse = (Drawing.of("enhancer", 2, precision, bench) for precision in ("fp32", "int8"))
+    assert "int8" in coarse.ran
+    one, two = (brightness(each.drawn(frame, Condition(0.02))) for each in (exact, coarse))
+    error = float((one - two).square().mean().sqrt())
+    said = float((one - brightness(larger(frame[None], 2)[0])).square().mean().sqrt())
+    assert 0 < error < 0.1 * said
