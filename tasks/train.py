@@ -73,6 +73,7 @@ class Course:
     settings: Mapping[str, int]
     lesson: Callable[[Material, Mapping[str, int]], Lesson[Any]]
     rate: float = 3e-3  # of learning, at its highest
+    orthogonal: bool = False  # see `Recipe`
 
 
 def _painting(material: Material, settings: Mapping[str, int]) -> Painting:
@@ -98,6 +99,7 @@ _ENHANCER = Course(
     settings={"width": 64, "depth": 5},
     lesson=_enhancing,
     rate=1e-3,
+    orthogonal=True,
 )
 
 COURSES: Mapping[str, Course] = {
@@ -203,7 +205,8 @@ class Workshop:
 
     def _begun(self) -> Begun:
         if not self._note.exists():
-            recipe = Recipe(steps=self._steps(), rate=self.course.rate, seed=self.lab.seed)
+            course = self.course
+            recipe = Recipe(steps=self._steps(), rate=course.rate, orthogonal=course.orthogonal, seed=self.lab.seed)
             return Begun(recipe=recipe, data=self.material.sha256)
         begun = Begun.model_validate_json(self._note.read_bytes())
         if begun.data != self.material.sha256:
@@ -225,7 +228,7 @@ class Workshop:
         marks: list[float] = []
         trained(
             self.lesson,
-            Recipe(steps=TIMED),
+            Recipe(steps=TIMED, orthogonal=self.course.orthogonal),
             device=self.device,
             keep=lambda *_: None,
             tell=lambda *_: marks.append(time.process_time() if self.device.type == "cpu" else time.monotonic()),

@@ -25,6 +25,7 @@ class Recipe(BaseModel):
     warming: int = Field(100, ge=0, description="steps in which the learning rate rises from zero")
     falling: float = Field(0.4, ge=0, le=1, description="share of the steps in which it falls to zero along a cosine")
     rounds: tuple[int, ...] = Field((), description="steps at which it rises anew, to fall again")
+    orthogonal: bool = Field(False, description="whether the tables of the network's body step by Muon, not by AdamW")
     decay: float = Field(1e-4, ge=0, description="weight decay of AdamW")
     clip: float = Field(1.0, gt=0, description="largest norm of a step's gradient")
     average: float = Field(0.998, ge=0, lt=1, description="memory of the moving average that the weights kept are of")

@@ -1,9 +1,10 @@
 """The loop every network of ours is trained by.
 
-AdamW, gradients clipped, a learning rate that stays until it falls along a cosine at the end, and the moving average of
-the weights kept. All that is remembered from one step to the next is in the checkpoint, and a batch is made from its
-step's number alone. So a training that was killed goes on, on a CPU, to the same bits; until its rate falls it can be
-made longer or shorter, and after its end another round can follow, as if it had been so from the beginning.
+AdamW or Muon (see `stepping`), gradients clipped, a learning rate that stays until it falls along a cosine at the end,
+and the moving average of the weights kept. All that is remembered from one step to the next is in the checkpoint, and a
+batch is made from its step's number alone. So a training that was killed goes on, on a CPU, to the same bits; until its
+rate falls it can be made longer or shorter, and after its end another round can follow, as if it had been so from the
+beginning.
 
 Loshchilov, Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019 (AdamW); *SGDR*, ICLR 2017 (the cosine and its
 rounds). Hu et al., *MiniCPM*, COLM 2024, arXiv:2404.06395 (a rate that stays, then falls).
@@ -12,13 +13,14 @@ rounds). Hu et al., *MiniCPM*, COLM 2024, arXiv:2404.06395 (a rate that stays, t
 import io
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from restorers.networks.card import Recipe
+from restorers.training.stepping import Steps
 
 N = TypeVar("N", bound=torch.nn.Module)
 
@@ -35,6 +37,10 @@ class Lesson(ABC, Generic[N]):
     @abstractmethod
     def batch(self, step: int) -> Batch:
         """What is shown at a step; the same, to the bit, whenever it is asked for."""
+
+    def body(self, network: N) -> Iterable[torch.nn.Parameter]:  # noqa: ARG002  # for those that have one
+        """The weights that step by Muon where the recipe says so."""
+        return ()
 
     @abstractmethod
     def loss(self, network: N, batch: Batch) -> Tensor:
@@ -78,23 +84,20 @@ def trained(
         torch.manual_seed(recipe.seed)
         network = lesson.network().to(device).train()
         average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
+    steps = Steps(network, lesson.body(network), recipe)
     begun = 0
     if checkpoint is not None:
-        begun = _resumed(checkpoint, recipe, network, average, optimizer)
+        begun = _resumed(checkpoint, recipe, network, average, steps)
     for step in range(begun, recipe.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = rate(step, recipe)
         batch = tuple(each.to(device) for each in lesson.batch(step))
         loss = lesson.loss(network, batch)
-        optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
-        optimizer.step()
+        steps.step(rate(step, recipe))
         _averaged(average, network, min(recipe.average, (1 + step) / (10 + step)))
         done = step + 1
         if done % every == 0 or done == recipe.steps:
-            keep(done, _checkpoint(done, recipe, network, average, optimizer))
+            keep(done, _checkpoint(done, recipe, network, average, steps))
         tell(done, float(loss.detach()))
     network.load_state_dict(average)
     return network.eval().requires_grad_(False)
@@ -123,16 +126,14 @@ def _averaged(average: dict[str, Tensor], network: torch.nn.Module, memory: floa
             average[name].copy_(value)
 
 
-def _checkpoint(
-    done: int, recipe: Recipe, network: torch.nn.Module, average: dict[str, Tensor], optimizer: torch.optim.Optimizer
-) -> bytes:
+def _checkpoint(done: int, recipe: Recipe, network: torch.nn.Module, average: dict[str, Tensor], steps: Steps) -> bytes:
     file = io.BytesIO()
     state = {
         "done": done,
         "recipe": recipe.model_dump(),
         "network": network.state_dict(),
         "average": average,
-        "optimizer": optimizer.state_dict(),
+        "steps": steps.state_dict(),
     }
     torch.save(state, file)
     return file.getvalue()
@@ -143,7 +144,7 @@ def _resumed(
     recipe: Recipe,
     network: torch.nn.Module,
     average: dict[str, Tensor],
-    optimizer: torch.optim.Optimizer,
+    steps: Steps,
 ) -> int:
     state = torch.load(io.BytesIO(checkpoint), weights_only=True)
     begun = Recipe.model_validate(state["recipe"])
@@ -152,7 +153,7 @@ def _resumed(
     if longer != recipe or any(rate(step, begun) != rate(step, recipe) for step in range(done)):
         raise ValueError(f"the checkpoint, {done} steps on, is of the recipe {begun}, not of {recipe}")
     network.load_state_dict(state["network"])
-    optimizer.load_state_dict(state["optimizer"])
+    steps.load_state_dict(state["steps"])
     for name, value in state["average"].items():
         average[name].copy_(value)
     return done

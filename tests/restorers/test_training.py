@@ -74,6 +74,55 @@ def test_a_killed_training_goes_on_to_the_same_bits() -> None:
         assert torch.equal(value, resumed.state_dict()[name])
 
 
+class Blurring(Lesson[torch.nn.Sequential]):
+    """A network of convolutions that is to learn a blur, the one in its middle stepping by Muon."""
+
+    def network(self) -> torch.nn.Sequential:
+        ends = (torch.nn.Conv2d(1, 8, 3, padding=1), torch.nn.Conv2d(8, 1, 3, padding=1))
+        middle = torch.nn.Conv2d(8, 8, 3, padding=1).to(memory_format=torch.channels_last)
+        return torch.nn.Sequential(ends[0], middle, ends[1])
+
+    def body(self, network: torch.nn.Sequential) -> list[torch.nn.Parameter]:
+        middle = network[1]
+        assert isinstance(middle, torch.nn.Conv2d)
+        return [middle.weight]
+
+    def batch(self, step: int) -> Batch:
+        x = torch.rand((8, 1, 12, 12), generator=torch.Generator().manual_seed(step))
+        return x, torch.nn.functional.avg_pool2d(x, 3, 1, 1)
+
+    def loss(self, network: torch.nn.Sequential, batch: Batch) -> Tensor:
+        return torch.nn.functional.mse_loss(network(batch[0]), batch[1])
+
+    def scores(self, network: torch.nn.Sequential) -> dict[str, float]:
+        return {"error": float(self.loss(network, self.batch(10**6)))}
+
+
+def test_a_body_learns_by_muon_and_goes_on_to_the_same_bits() -> None:
+    recipe = Recipe(steps=120, rate=3e-3, warming=5, average=0.9, orthogonal=True)
+    kept: list[bytes] = []
+    lesson = Blurring()
+    whole = trained(lesson, recipe, device=CPU, every=50, keep=lambda _, data: kept.append(data), tell=lambda *_: None)
+    plain = trained(
+        lesson,
+        recipe.model_copy(update={"orthogonal": False}),
+        device=CPU,
+        keep=lambda *_: None,
+        tell=lambda *_: None,
+    )
+    resumed = trained(
+        lesson, recipe, device=CPU, checkpoint=kept[0], every=50, keep=lambda *_: None, tell=lambda *_: None
+    )
+    assert lesson.scores(whole)["error"] < 0.5 * lesson.scores(trained_not_at_all())["error"]
+    assert not torch.equal(whole[1].weight, plain[1].weight)
+    assert all(torch.equal(value, resumed.state_dict()[name]) for name, value in whole.state_dict().items())
+
+
+def trained_not_at_all() -> torch.nn.Sequential:
+    torch.manual_seed(0)
+    return Blurring().network().requires_grad_(False)
+
+
 def test_a_finished_training_is_not_begun_again() -> None:
     recipe = Recipe(steps=5)
     kept: list[bytes] = []
