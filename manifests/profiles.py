@@ -36,10 +36,11 @@ class FaithfulRepair(Repair):
 
 
 class FaithfulEnhancement(Enhancement):
-    """Enlargement that lays no grain and takes none off."""
+    """Enlargement that keeps the film's own grain: made smaller again, it is the scan."""
 
-    degrain: Literal[0] = Field(0, description="grain is left as found")
-    grain: Literal[0] = Field(0, description="no grain is laid")
+    grain: Literal["keep"] = Field("keep", description="grain is kept as found")
+    nature: Literal["film"] = Field("film", description="all that the scan shows is kept, whatever it is")
+    network: None = Field(None, description="none but ours, which are trained by pixels alone")
 
 
 FaithfulTreatment = Annotated[

@@ -21,7 +21,9 @@ class Origin(IntEnum):
     TONED = 1
     RESAMPLED = 2
     GRAIN = 3
-    CORRECTED = 4
+    ESTIMATED = 4
+    REGRAINED = 5
+    CORRECTED = 6
     BORROWED = 64
     INTERPOLATED = 112
     GENERATED = 128

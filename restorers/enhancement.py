@@ -1,36 +1,57 @@
-"""Enlarge the picture and treat its grain: take off as much as asked, enlarge what is beneath, lay grain again.
+"""Enlarge the picture, free it of noise, blur and coding as far as its own pixels let it be known, and keep its grain.
 
-Grain is known by its strength at each density (see `granularity`), and its share in every pixel is carried along: what
-fusing with the neighbors took, and what enlarging took, is what is laid again, no more. So pixels that could not be
-calmed keep their own grain and get none on top.
+What ails a shot is measured first; a network that is told of it draws the picture, its grain averaged away along the
+motion beforehand. Grain is then kept, laid anew as strong, left away or laid as another stock has it. Kept grain is all
+that the scan shows beyond what was drawn: made smaller again, the enlarged frame is the scan.
 
-The defaults change nothing. Size and grain are for a person to ask for; a master of the film's own size has the film's
-own grain. In print, grain is enlarged with the picture: it is laid at the size a longer lens would show it.
+Noise that is not film's goes. What a network drew is marked so; one that was trained to invent texture, or that nobody
+here has trained, marks its pixels as generated. With the profile `linear` no network works, and grain is enlarged with
+the picture.
+
+A shot that nothing ails, at its own size, is left as found.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
 from restorers.clip import Clip, Origin
-from restorers.detail import granularity
 from restorers.detail.course import Courses
-from restorers.detail.enlarging import enlarged, repeated, share_kept
-from restorers.detail.fusion import REACH, fused
+from restorers.detail.enlarging import enlarged, repeated
+from restorers.detail.fusion import REACH, averaged, fused
 from restorers.detail.grain import GrainModel, laid
+from restorers.detail.stocks import STOCKS, stock_grain
+from restorers.enhancing.diagnosis import FOREIGN, Diagnosis, diagnosed
+from restorers.enhancing.drawing import Drawing
+from restorers.networks import NUMBERS
+from restorers.networks.engine import Precision
+from restorers.networks.foreign import Brought
 from restorers.render import Footage
-from restorers.restorer import Bench, Enlarging, Remedy, Restorer
+from restorers.restorer import Bench, Enlarging, Remedy, RestorationError, Restorer
+
+Profile = Literal["fidelity", "draft", "linear"]
+NETWORKS: dict[str, str] = {"fidelity": "enhancer", "draft": "draft"}
+"""The network of each profile that has one."""
+PRECISIONS: dict[str, Precision] = {"fidelity": "fp32", "draft": "int8"}
+STOCK = "stock:"
 
 
 class Enlargement(Enlarging):
-    """The grain of a shot and what is to be done about it, and how much larger its frames become."""
+    """What ails a shot, and what is to be done about it."""
 
-    grain: GrainModel
+    found: Diagnosis
     factor: Literal[1, 2, 4]
-    degrain: float
-    regrain: float
+    grain: str
+    film: bool
+    laid: GrainModel | None
+    amount: float
+    profile: Profile
+    precision: Precision | None
+    brought: Brought | None
+    device: str
+    ran: str
 
     @property
     def scale(self) -> int:  # type: ignore[override]  # depends on a setting
@@ -39,97 +60,232 @@ class Enlargement(Enlarging):
 
     @property
     def halo(self) -> int:  # type: ignore[override]  # depends on a setting
-        """Three neighbors each side where grain is taken off."""
-        return REACH if self.degrain > 0 else 0
+        """Three neighbors each side where grain is averaged away."""
+        return REACH if self.calms else 0
 
     @property
     def enlarges(self) -> int:
-        """All of it at once, where no grain is to be taken off first."""
-        return self.factor if self.degrain == 0 else 1
+        """All of it at once, where no network draws it and no grain is to be taken off first."""
+        return self.factor if self.profile == "linear" and not self.calms else 1
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what the scan shows beyond what is drawn is kept: there is nothing but rounding, or it is grain."""
+        return (self.grain == "keep" and self.film) or not (self.found.noisy or self.found.coding)
+
+    @property
+    def draws(self) -> bool:
+        """Whether frames are drawn anew, beyond what is laid on them."""
+        if self.factor > 1 or self.brought:
+            return True
+        if self.profile == "linear":
+            return self.found.noisy and not self.keeps
+        return self.found.blur > 0 or not self.keeps
+
+    @property
+    def calms(self) -> bool:
+        """Whether grain is averaged away along the motion first."""
+        linear = self.profile == "linear"
+        return self.draws and self.found.noisy and self.profile != "draft" and not (linear and self.keeps)
+
+    @property
+    def mark(self) -> int:
+        """What its pixels are marked with."""
+        own = self.keeps and self.laid is None
+        if self.brought:
+            return Origin.GENERATED + NUMBERS["brought"]
+        if self.profile == "linear" or not self.draws:
+            return int(Origin.RESAMPLED if own else Origin.GRAIN)
+        return int(Origin.ESTIMATED if own else Origin.REGRAINED)
 
     def apply(self, clip: Clip, bench: Bench) -> Clip:
         """The clip enlarged; the clip itself where there is nothing to do."""
         return self.applied(clip, clip.first, clip.stop, bench)
 
     def applied(self, clip: Clip, first: int, stop: int, bench: Bench) -> Clip:
-        """Only the frames asked for are worked out: neighbors are looked at as they are."""
+        """Only the frames asked for are worked out: neighbors are looked at as they are.
+
+        Raises:
+            RestorationError: the shot was examined for another device.
+        """
         kept = clip.between(first, stop)
-        if self.factor == 1 and self.degrain == 0 and self.regrain <= 1:
+        if not self.draws and self.laid is None:
             return kept if len(kept) < len(clip) else clip
-        courses = Courses.of(clip, bench) if self.degrain > 0 else None
+        drawing = self._drawing(clip, bench)
+        courses = Courses.of(clip, bench) if self.calms and len(clip) > 1 else None
         height, width = clip.size
         frames = clip.frames.new_empty((len(kept), 3, self.factor * height, self.factor * width))
-        marks = torch.empty_like(kept.origin)
 
         def lay(number: int) -> None:
-            index = number - first
-            marks[index] = self._frame(clip, number, courses, bench, out=frames[index])
+            picture = self._drawn(clip, number, courses, drawing)
+            frames[number - first] = self._grained(picture, number, bench)
 
         bench.map(lay, kept.numbers)
-        return Clip(frames, clip.space, first, repeated(torch.maximum(kept.origin, marks), self.factor))
+        marks = torch.clamp(kept.origin, min=self.mark)
+        return Clip(frames, clip.space, first, repeated(marks, self.factor))
 
     def finished(self, clip: Clip, bench: Bench) -> Clip:
-        """The clip, enlarged already, with the grain that enlarging took."""
-        share = share_kept(self.grain.autocorrelation, self.factor)
-        lacking = max(self.regrain**2 - share**2, 0.0) ** 0.5 if self.regrain > 0 else 0.0
-        if lacking < LITTLE:
+        """The clip, enlarged already, with its grain on it."""
+        if self.laid is None:
             return clip.marked(clip.frames, Origin.RESAMPLED)
         frames = torch.empty_like(clip.frames)
 
         def lay(number: int) -> None:
-            fresh = laid(self.grain, clip[number], number, bench, scale=self.factor)
-            torch.add(clip[number], fresh, alpha=lacking, out=frames[number - clip.first])
+            frames[number - clip.first] = self._grained(clip[number], number, bench)
 
         bench.map(lay, clip.numbers)
-        return clip.marked(frames, Origin.GRAIN)
+        return clip.marked(frames, self.mark)
 
     def summary(self) -> str:
-        """The grain found, and what becomes of picture and grain."""
-        found = f"grain {self.grain.strength:.3f} D, {self.grain.size:.1f} px ({self.grain.method})"
-        return f"{found}; x{self.factor}, degrain {self.degrain:g}, grain {self.regrain:g}"
+        """What was found, and what becomes of picture and grain."""
+        does = f"x{self.factor}, {self.profile}" if self.draws else "left as found"
+        grain = {"keep": "kept" if self.keeps else "gone, as it is not film's"}.get(self.grain, self.grain)
+        amount = f" x {self.amount:g}" * (self.laid is not None and self.amount != 1)
+        return "; ".join(filter(None, (self.found.words(), does, f"grain {grain}{amount}", self.ran)))
 
-    def _frame(self, clip: Clip, number: int, courses: Courses | None, bench: Bench, *, out: Tensor) -> Tensor:
-        """Fill `out` with a frame `(3, factor H, factor W)`; marks `(H, W)` of what was done to its pixels."""
-        picture, share = clip[number], torch.ones(clip.size, device=clip.frames.device)
-        if courses is not None:
-            picture, share, _ = fused(clip, number, courses, self.grain, strength=self.degrain)
-        if self.factor > 1:
-            picture = enlarged(picture, self.factor)
-            share = share * share_kept(self.grain.autocorrelation, self.factor)
-        lacking = torch.sqrt(torch.clamp(self.regrain**2 - share**2, min=0)) if self.regrain > 0 else share * 0
-        lacking = torch.where(lacking < LITTLE, 0, lacking)
-        if bool(lacking.any()):
-            fresh = laid(self.grain, picture, number, bench, scale=self.factor)
-            torch.add(picture, fresh.mul_(repeated(lacking, self.factor)), out=out)
-        else:
-            out.copy_(picture)
-        regrained = (lacking > 0) | (courses is not None)
-        return torch.where(regrained, int(Origin.GRAIN), int(Origin.RESAMPLED)).to(torch.uint8)
+    def _drawing(self, clip: Clip, bench: Bench) -> Drawing | None:
+        if self.profile == "linear" or not self.draws:
+            return None
+        if bench.device.type != self.device:
+            raise RestorationError(
+                f"frames {clip.first}-{clip.stop - 1} were examined to be enhanced by {self.ran}, and this is a bench "
+                f"on {bench.device.type}: examine them there, or render them on {self.device}"
+            )
+        return _drawing(self.profile, self.brought, self.factor, self.precision, bench)
+
+    def _drawn(self, clip: Clip, number: int, courses: Courses | None, drawing: Drawing | None) -> Tensor:
+        """A frame `(3, factor H, factor W)`, density, with the grain that is kept."""
+        frame = clip[number]
+        if not self.draws:
+            return frame
+        if drawing is None:
+            calm = fused(clip, number, courses, self.found.grain).frame if courses else frame
+            return enlarged(calm, self.factor)
+        calm, share = _averaged(clip, number, courses, self.found.grain)
+        condition = self.found.condition(calm, share)
+        return drawing.drawn(calm, condition, scan=frame if self.keeps else None)
+
+    def _grained(self, picture: Tensor, number: int, bench: Bench) -> Tensor:
+        """A drawn frame with the grain that is laid anew."""
+        if self.laid is None or self.amount == 0:
+            return picture
+        scale = 1.0 if self.laid.method == "published" else float(self.factor)
+        return torch.add(picture, laid(self.laid, picture, number, bench, scale=scale), alpha=self.amount)
 
 
 class Enhancement(Restorer):
-    """Enlarge by 1, 2 or 4 with a linear filter; take grain off and lay it again."""
+    """Enlarge by 1, 2 or 4; free of noise, blur and coding; keep grain, lay it anew, or do without."""
 
     kind: Literal["enhancement"] = "enhancement"
+    profile: Profile = Field(
+        "fidelity",
+        description="who draws: a network trained by pixels alone, which invents no texture (fidelity); a small and "
+        "fast one, frame by frame (draft); a linear filter (linear)",
+    )
     scale: Literal[1, 2, 4] = Field(1, description="how many times larger the frames become")
-    degrain: float = Field(0.0, ge=0, le=1, description="how much of the grain is taken off; 0 leaves it as found")
-    grain: float = Field(
-        1.0,
-        ge=0,
-        le=1.5,
-        description="grain of the result, in shares of the film's own; what is missing is laid",
+    grain: str = Field(
+        "keep",
+        pattern=f"^(keep|match|none|{STOCK}.+)$",
+        description="the film's own grain (keep); fresh grain just like it, at the new size (match); none; or grain as "
+        f"a stock has it, by its name: {STOCK}kodak-tri-x-400",
+    )
+    amount: float = Field(1.0, ge=0, le=1.5, description="how much grain is laid by match or as a stock has it")
+    nature: Literal["film", "other", "none"] | None = Field(
+        None,
+        description="what the random part of the picture is: grain of film; noise, which goes; none, all is picture. "
+        f"Measured when not said, and held for film where that is likely with {FOREIGN} and more",
+    )
+    frame_mm: float | None = Field(
+        None, gt=0, description="how much of the film's width a frame shows, mm; a stock's grain is sized by it"
+    )
+    precision: Precision | None = Field(
+        None, description="what the network computes in: fp32 when not said, int8 in draft; bf16 is near to fp32"
+    )
+    network: Brought | None = Field(
+        None, description="a network that you bring, instead of ours; its pixels are marked as generated"
     )
 
-    revision: ClassVar[int] = 5
+    revision: ClassVar[int] = 6
     dense: ClassVar[bool] = True
     remedy: ClassVar[type[Remedy]] = Enlargement
 
-    def examine(self, footage: Footage, bench: Bench) -> Enlargement:  # noqa: ARG002  # nothing is computed but grain
-        """Grain as measured in one shot, and the settings."""
-        return Enlargement(
-            grain=granularity.measured(footage), factor=self.scale, degrain=self.degrain, regrain=self.grain
+    @field_validator("grain")
+    @classmethod
+    def _known(cls, grain: str) -> str:
+        if grain.startswith(STOCK) and grain.removeprefix(STOCK) not in STOCKS:
+            raise ValueError(
+                f"no granularity is known of {grain!r}; known are {', '.join(f'{STOCK}{n}' for n in STOCKS)}"
+            )
+        return grain
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.grain.startswith(STOCK) and self.frame_mm is None:
+            raise ValueError(
+                "how large a stock's grain is depends on the film: say frame_mm, e.g. 21.95 for 35 mm sound"
+            )
+        if self.profile == "linear" and (self.precision or self.network):
+            raise ValueError("no network works in the profile linear: leave precision and network away")
+        if self.network and self.precision not in (None, "fp32"):
+            raise ValueError("a network that you bring computes in fp32: leave precision away")
+        return self
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The network of the profile."""
+        return (NETWORKS[self.profile],) if self.profile in NETWORKS and not self.network else ()
+
+    def examine(self, footage: Footage, bench: Bench) -> Enlargement:
+        """What ails a shot, and the settings.
+
+        Raises:
+            MissingWeights: the network's weights are not there, or not the ones named.
+            MissingBackend: nothing here runs the network in this precision.
+            RestorationError: a network that was brought draws at another scale.
+        """
+        found = diagnosed(footage, bench)
+        if self.nature == "none":
+            found = found.model_copy(update={"visible": 0.0})
+        film = self.nature == "film" if self.nature else found.film is None or found.film >= FOREIGN
+        precision = None if self.profile == "linear" else self.precision or PRECISIONS[self.profile]
+        remedy = Enlargement(
+            found=found,
+            factor=self.scale,
+            grain=self.grain,
+            film=film,
+            laid=self._laid(found, footage.size[1], film=film),
+            amount=self.amount,
+            profile=self.profile,
+            precision=precision,
+            brought=self.network,
+            device=bench.device.type,
+            ran="",
         )
+        if precision is None or not remedy.draws:
+            return remedy
+        drawing = _drawing(self.profile, self.network, self.scale, precision, bench)
+        return remedy.model_copy(update={"ran": drawing.ran})
+
+    def _laid(self, found: Diagnosis, width: int, *, film: bool) -> GrainModel | None:
+        if self.grain == "match":
+            return found.grain if film and found.noisy else None
+        if self.grain.startswith(STOCK):
+            assert self.frame_mm is not None  # see _fits
+            return stock_grain(self.grain.removeprefix(STOCK), 1000 * self.frame_mm / width / self.scale)
+        return None
 
 
-LITTLE = 0.05
-"""Grain weaker than this share of the film's own is not laid: nobody sees it, and the pixel stays unmarked."""
+def _drawing(
+    profile: Profile, brought: Brought | None, factor: int, precision: Precision | None, bench: Bench
+) -> Drawing:
+    if brought:
+        return Drawing.brought(brought, factor, bench)
+    return Drawing.of(NETWORKS[profile], factor, precision or PRECISIONS[profile], bench)
+
+
+def _averaged(clip: Clip, number: int, courses: Courses | None, grain: GrainModel) -> tuple[Tensor, Tensor | float]:
+    """A frame as its neighbors agree on it, and the share of its grain that is left, `(H, W)`."""
+    if courses is None:
+        return clip[number], 1.0
+    found = averaged(clip, number, courses, grain)
+    return found.frame, found.share

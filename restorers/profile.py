@@ -23,7 +23,7 @@ class Profile(StrEnum):
             case Profile.RESTORATION:
                 return ()
             case Profile.FIDELITY:
-                return Origin.GRAIN, Origin.INTERPOLATED, Origin.GENERATED
+                return Origin.GRAIN, Origin.REGRAINED, Origin.INTERPOLATED, Origin.GENERATED
             case Profile.FORENSIC:
                 return tuple(each for each in Origin if each is not Origin.UNTOUCHED)
 

@@ -86,7 +86,7 @@ class Repair(Editable):
     )
 
     remedy: ClassVar[type[Remedy]] = Mending
-    revision: ClassVar[int] = 6
+    revision: ClassVar[int] = 7
     maps: ClassVar[bool] = True
     edits: ClassVar[frozenset[str]] = frozenset({"reject", "protect", "only"})
 

@@ -272,6 +272,8 @@ class Bench:
     workers: int = 1
     weights: Callable[[str], Path] | None = None
     """Where the weights of a network lie, by its name; those that come with the package when not given."""
+    brought: Path | None = None
+    """Folder of the weights that people bring."""
 
     def tensor(self, values: object) -> Tensor:
         """Values as a float32 tensor on the bench's device."""

@@ -41,7 +41,7 @@ class Lab(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    root: Path = Field(description="folder of the store, the ledger and the work in progress")
+    root: Path = Field(description="folder of the store, the ledger, the work in progress, and weights/ that you bring")
     vaults: tuple[Path, ...] = Field((), description="roots that scans lie under; opened read-only")
     out: Path = Field(Path("restored"), description="where finished reels are put, one folder each")
     rates: Rates = Rates()
@@ -86,4 +86,4 @@ class Lab(BaseModel):
         device = torch.device(self.device)
         if device.type == "cuda" and not torch.cuda.is_available():
             raise RuntimeError(f"the lab asks for {self.device}, but this machine has no CUDA device")
-        return Bench(device=device, seed=self.seed, workers=self.workers)
+        return Bench(device=device, seed=self.seed, workers=self.workers, brought=self.root / "weights")

