@@ -195,6 +195,19 @@ class Enhancement(Restorer):
         description="what the random part of the picture is: grain of film; noise, which goes; none, all is picture. "
         f"Measured when not said, and held for film where that is likely with {FOREIGN} and more",
     )
+    blur: float | None = Field(
+        None,
+        ge=0,
+        le=1.6,
+        description="radius of the blur to be undone, pixels; measured when not said, and undone less half a pixel",
+    )
+    coding: float | None = Field(
+        None,
+        ge=0,
+        le=0.1,
+        description="how much lossy coding changed that is to be undone, root mean square of brightness: 0.01 is "
+        "fine, 0.04 coarse; when not said it is measured, and undone where its blocks are plain to see",
+    )
     frame_mm: float | None = Field(
         None, gt=0, description="how much of the film's width a frame shows, mm; a stock's grain is sized by it"
     )
@@ -244,8 +257,8 @@ class Enhancement(Restorer):
             RestorationError: a network that was brought draws at another scale.
         """
         found = diagnosed(footage, bench)
-        if self.nature == "none":
-            found = found.model_copy(update={"visible": 0.0})
+        said = {"blur": self.blur, "coding": self.coding, "visible": 0.0 if self.nature == "none" else None}
+        found = found.model_copy(update={name: value for name, value in said.items() if value is not None})
         film = self.nature == "film" if self.nature else found.film is None or found.film >= FOREIGN
         precision = None if self.profile == "linear" else self.precision or PRECISIONS[self.profile]
         remedy = Enlargement(

@@ -51,7 +51,7 @@ def measured(footage: Footage, *, pairs: int = 6) -> GrainModel:
         return _given_back(seen, response(both.shifts[kept], SPECTRUM))
     frames = [clip.frames[0].cpu().numpy() for clip in footage.sample(2 * pairs)]
     singles = [_residuals(frame) for frame in frames]
-    rough = _model(*(np.concatenate(parts) for parts in zip(*singles, strict=True)), "single-frame")
+    rough = _model(np.concatenate([s[0] for s in singles]), np.concatenate([s[1] for s in singles]), "single-frame")
     return rough.model_copy(update={"sigma": rough.sigma * np.float32(_calmness(rough, frames))})
 
 

@@ -20,10 +20,9 @@ NLM_STRENGTH, BM3D_STRENGTH = 0.6, 2.2
 """Times the true sigma of the grain: what did best on the pictures to develop on, mid and heavy together."""
 
 
-def ours(grain: str = "keep", scale: int = 2) -> Enhancement:
-    """Our own treatment, its linear filter; with the grain the film has (`keep`) or without (`none`)."""
-    taken = grain == "none"
-    return Enhancement(scale=scale, degrain=float(taken), grain=float(not taken))
+def ours(**settings: object) -> Enhancement:
+    """Our own treatment; what is not said is its default."""
+    return Enhancement.model_validate({"scale": 2, **settings})
 
 
 def worked(treatment: Enhancement, found: Frames) -> Frames:

@@ -160,18 +160,23 @@ def test_what_moves_on_its_own_is_not_smeared() -> None:
     clean = scene(5, (128, 160), weave_px=0, object_share=0.05).clean
     frames = clean + 0.03 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
     moves = (clean[2] - clean[0]).abs().mean(0) > 0.1
-    calm = treated(frames, Enhancement(grain="none"))
-    assert psnr(calm[2][:, moves], clean[2][:, moves]) > psnr(frames[2][:, moves], clean[2][:, moves])
+    calm, found, wanted = (
+        brightness(each[2][:, moves]) for each in (treated(frames, Enhancement(grain="none")), frames, clean)
+    )
+    assert psnr(calm, wanted) > psnr(found, wanted)
 
 
 @pytest.mark.parametrize("profile", ["fidelity", "linear"])
 def test_grain_laid_again_is_as_strong_as_the_film_had_it_and_never_frozen(
     profile: Literal["fidelity", "linear"],
 ) -> None:
-    clean, frames = grainy()
-    again = treated(frames, Enhancement(profile=profile, grain="match", nature="film")) - clean
-    assert float(again.std()) == pytest.approx(0.05, rel=0.12)
-    assert abs(float(np.corrcoef(again[1].flatten(), again[3].flatten())[0, 1])) < 0.2
+    _, frames = grainy()
+    without, again = (
+        treated(frames, Enhancement(profile=profile, grain=grain, nature="film")) for grain in ("none", "match")
+    )
+    laid = again - without
+    assert float(laid.std()) == pytest.approx(0.05, rel=0.1)
+    assert abs(float(np.corrcoef(laid[1].flatten(), laid[3].flatten())[0, 1])) < 0.1
 
 
 def test_as_much_grain_is_laid_as_is_asked_for() -> None:
