@@ -11,7 +11,7 @@ the picture.
 A shot that nothing ails, at its own size, is left as found.
 """
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, field_validator, model_validator
@@ -195,11 +195,10 @@ class Enhancement(Restorer):
         description="what the random part of the picture is: grain of film; noise, which goes; none, all is picture. "
         f"Measured when not said, and held for film where that is likely with {FOREIGN} and more",
     )
-    blur: float | None = Field(
-        None,
-        ge=0,
-        le=1.6,
-        description="radius of the blur to be undone, pixels; measured when not said, and undone less half a pixel",
+    blur: Annotated[float, Field(ge=0, le=1.6)] | Literal["measured"] = Field(
+        0.0,
+        description="radius of the blur to be undone, pixels; 0 leaves the picture as soft as it is. Or measured, by "
+        "its sharpest edges, less half a pixel, as nobody knows how sharp the world was",
     )
     coding: float | None = Field(
         None,
@@ -257,7 +256,8 @@ class Enhancement(Restorer):
             RestorationError: a network that was brought draws at another scale.
         """
         found = diagnosed(footage, bench)
-        said = {"blur": self.blur, "coding": self.coding, "visible": 0.0 if self.nature == "none" else None}
+        undone = None if self.blur == "measured" else self.blur
+        said = {"blur": undone, "coding": self.coding, "visible": 0.0 if self.nature == "none" else None}
         found = found.model_copy(update={name: value for name, value in said.items() if value is not None})
         film = self.nature == "film" if self.nature else found.film is None or found.film >= FOREIGN
         precision = None if self.profile == "linear" else self.precision or PRECISIONS[self.profile]

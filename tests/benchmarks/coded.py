@@ -17,6 +17,7 @@ from tests.benchmarks.readings import Extent, Goal, Reading
 RATES = (28, 32, 36, 40)
 PSNR, GAIN, RINGS, RINGS_LESS = "PSNR", "PSNR more", "rings", "rings less"
 BLOCKS, BLOCKS_LESS = "{}-grid", "{}-grid less"
+CODING = 0.02  # brightness: what ours is told at every rate, as a person would who knows it is coded
 LITTLE_STEP, LITTLE_RING = 0.15, 0.2  # levels, squared levels: less than that is nothing to take off
 FOUND = "as found"
 CASES: Mapping[str, Mapping[str, tuple[int, int]]] = {
@@ -52,7 +53,7 @@ def readings(trial: Trial, extent: Extent) -> list[Reading]:
     """What every contender leaves of the codec's traces."""
     wanted = originals.original(trial.clip, originals.length(extent))
     found = compressed(halved(wanted) if trial.scale == 2 else wanted, trial.crf)
-    treatment = enlargers.ours(grain="none", scale=trial.scale)
+    treatment = enlargers.ours(grain="none", nature="other", coding=CODING, scale=trial.scale)
     reference = BICUBIC if trial.scale == 2 else FOUND
     works = {} if trial.scale == 2 else {FOUND: found}
     works |= {enlargers.OURS: enlargers.worked(treatment, found), ALONE: enlargers.alone(treatment, found)}

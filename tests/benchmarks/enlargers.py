@@ -14,6 +14,7 @@ from tests.benchmarks.peers import Frames, Peer
 
 OURS = "reelwright"
 ALONE = "reelwright, each alone"
+DRAFT, LINEAR = "reelwright, draft", "reelwright, linear"
 BICUBIC, FSRCNN, ESPCN, RFDN = "bicubic", "FSRCNN", "ESPCN", "RFDN"
 CALMED = ("NLM, bicubic", "BM3D, bicubic")
 NLM_STRENGTH, BM3D_STRENGTH = 0.6, 2.2
@@ -23,6 +24,12 @@ NLM_STRENGTH, BM3D_STRENGTH = 0.6, 2.2
 def ours(**settings: object) -> Enhancement:
     """Our own treatment; what is not said is its default."""
     return Enhancement.model_validate({"scale": 2, **settings})
+
+
+def by_ours(found: Frames, **settings: object) -> dict[str, Frames]:
+    """What each of our profiles makes of a shot."""
+    profiles = {OURS: "fidelity", DRAFT: "draft", LINEAR: "linear"}
+    return {name: worked(ours(profile=profile, **settings), found) for name, profile in profiles.items()}
 
 
 def worked(treatment: Enhancement, found: Frames) -> Frames:

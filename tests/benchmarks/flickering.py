@@ -49,7 +49,7 @@ def readings(trial: Trial, extent: Extent) -> list[Reading]:
     """How calm, how close and how sharp every contender leaves a clip."""
     wanted = originals.original(trial.clip, originals.length(extent))
     found = degraded(wanted, trial.degradation, 6000 * (not extent.familiar) + trial.index)
-    treatment = enlargers.ours(grain="none", scale=SCALE)
+    treatment = enlargers.ours(grain="none", nature="other", scale=SCALE)
     works = {OURS: enlargers.worked(treatment, found), ALONE: enlargers.alone(treatment, found)}
     peers = enlargers.enlargers(SCALE) | enlargers.sequences(trial.degradation.grain, SCALE)
     works |= {name: peer(found) for name, peer in peers.items() if extent.peers or name == BICUBIC}

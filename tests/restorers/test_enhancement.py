@@ -207,7 +207,7 @@ def test_noise_that_is_not_films_goes_and_is_not_laid_again() -> None:
 def test_a_blurred_shot_is_sharpened_and_keeps_its_grain() -> None:
     sharp, _ = halved("coffee", 2)
     soft = density_of(scanned_again(sharp, 1, 1.2))[None].repeat(2, 1, 1, 1)
-    treatment = Enhancement()
+    treatment = Enhancement(blur="measured")
     remedy = treatment.examine(footage_of(soft), Bench())
     assert remedy.found.blur == pytest.approx(1.2, abs=0.4)
     made = remedy.apply(clip_of(soft), Bench())
