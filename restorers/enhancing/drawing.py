@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import log
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from restorers.colorspace import FLARE
 from restorers.enhancing.leaves import leaves
-from restorers.enhancing.scanning import restored_residue
+from restorers.enhancing.scanning import enlarged, kept, restored
 from restorers.networks import foreign, painter
 from restorers.networks.engine import Engine, Precision, engine
 from restorers.networks.enhancer import (
@@ -22,9 +22,9 @@ from restorers.networks.enhancer import (
     Condition,
     Enhancer,
     Enlarger,
-    drawn,
     luma_chroma,
     red_green_blue,
+    spoken,
     told,
 )
 from restorers.networks.foreign import Brought
@@ -55,6 +55,19 @@ def slope(density: Tensor) -> Tensor:
     return painter.brightness(density) * (GAMMA * log(10) / (1 - BLACK))
 
 
+class Sketch(NamedTuple):
+    """What a network says of a picture, brightness."""
+
+    base: Tensor | None
+    """`(3, H, W)`, to be enlarged by the bicubic filter; None where the detail is the whole picture."""
+    detail: Tensor
+    """`(1, scale H, scale W)`, to be added to all three colors, or `(3, scale H, scale W)`."""
+
+    def picture(self, scale: int) -> Tensor:
+        """The picture `(3, scale H, scale W)`."""
+        return self.detail if self.base is None else enlarged(self.base, scale).add_(self.detail)
+
+
 @dataclass(frozen=True, eq=False)
 class Drawing:
     """A network, ready to draw frames larger.
@@ -66,7 +79,7 @@ class Drawing:
 
     scale: int
     ran: str
-    _larger: Callable[[Tensor, Condition], Tensor]
+    _sketched: Callable[[Tensor, Condition], "Sketch"]
 
     @classmethod
     def of(cls, name: str, scale: int, precision: Precision, bench: Bench) -> Self:
@@ -97,9 +110,8 @@ class Drawing:
                 f"{found.scale}, or bring another network"
             )
         ran = f"torch {torch.__version__}, {bench.device.type}, {str(found.dtype).removeprefix('torch.')}"
-        return cls(
-            scale, f"{found.architecture} {network.sha256[:8]} by {ran}", lambda picture, _: found.drawn(picture)
-        )
+        said = f"{found.architecture} {network.sha256[:8]} by {ran}"
+        return cls(scale, said, lambda picture, _: Sketch(None, found.drawn(torch.clamp(picture, 0, 1))))
 
     def drawn(self, frame: Tensor, condition: Condition, *, scan: Tensor | None = None) -> Tensor:
         """A frame `(3, H, W)` as `(3, scale H, scale W)`, both density.
@@ -109,24 +121,28 @@ class Drawing:
             condition: what ails it; a map of noise is `(H, W)`.
             scan: the frame as scanned; what it shows beyond what is drawn is laid on that.
         """
-        large = self._larger(brightness(frame), condition)
-        if scan is not None:
-            large = restored_residue(large, brightness(scan), self.scale, condition.blur)
-        return density_of(large)
+        sketch = self._sketched(brightness(frame), condition)
+        if scan is None:
+            return density_of(sketch.picture(self.scale))
+        shown = brightness(scan)
+        if sketch.base is not None and condition.blur == 0:
+            return density_of(kept(sketch.detail, shown, self.scale))
+        return density_of(restored(sketch.picture(self.scale), shown, self.scale, condition.blur))
 
 
-def _enhanced(run: Engine, reach: int, scale: int, frame: Tensor, condition: Condition) -> Tensor:
-    """What an enhancer makes of a picture `(3, H, W)`, brightness; at its borders it is shown a mirror."""
+def _enhanced(run: Engine, reach: int, scale: int, frame: Tensor, condition: Condition) -> Sketch:
+    """What an enhancer says of a picture `(3, H, W)`, brightness; at its borders it is shown a mirror."""
     height, width = frame.shape[-2:]
     picture = luma_chroma(_framed(frame))[None]
     noise = condition.noise
     if isinstance(noise, Tensor) and noise.ndim:
         noise = _framed(noise[None])[0]
     planes = told(picture, condition._replace(noise=noise))
-    said = tiled(run, planes, tile=TILE, overlap=-(-reach // FOLD))
-    large = red_green_blue(drawn(picture, said, scale)[0])
-    border = scale * BORDER
-    return large[:, border : border + scale * height, border : border + scale * width]
+    luma, chroma = spoken(tiled(run, planes, tile=TILE, overlap=-(-reach // FOLD)), scale)
+    picture[:, 1:] += chroma
+    inner, outer = (np.s_[side : side + n] for side, n in ((BORDER, height), (scale * BORDER, scale * height)))
+    across, wide = (np.s_[side : side + n] for side, n in ((BORDER, width), (scale * BORDER, scale * width)))
+    return Sketch(red_green_blue(picture[0, :, inner, across]), luma[0, :, outer, wide])
 
 
 def _framed(planes: Tensor) -> Tensor:

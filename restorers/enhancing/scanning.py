@@ -6,10 +6,11 @@ beyond it is grain, and whatever else was taken for it. Laid on the enlarged pic
 doi:10.1016/1049-9652(91)90045-L).
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -18,6 +19,17 @@ from restorers.networks.enhancer import larger
 
 TAPS = 4.0  # radii of a blur that its kernel reaches
 RAISING = 8  # pixels that the filter reaches which raises what the scan shows beyond a picture
+
+
+def enlarged(picture: Tensor, scale: int) -> Tensor:
+    """A picture `(C, H, W)` by the bicubic filter that an enhancer corrects (`networks.enhancer.larger`)."""
+    if scale == 1 or picture.device.type != "cpu":
+        return larger(picture[None], scale)[0]
+    height, width = picture.shape[-2:]
+    out = picture.new_empty((len(picture), scale * height, scale * width))
+    for plane, large in zip(picture.contiguous().numpy(), out.numpy(), strict=True):
+        cv2.resize(plane, large.shape[::-1], dst=large, interpolation=cv2.INTER_CUBIC)
+    return out
 
 
 def scanned_again(large: Tensor, scale: int, blur: float) -> Tensor:
@@ -29,18 +41,30 @@ def scanned_again(large: Tensor, scale: int, blur: float) -> Tensor:
         small = functional.interpolate(large[None], scale_factor=1 / scale, mode="bicubic", antialias=True)[0]
     else:
         small = large
-    return small if blur == 0 else _blurred(small, blur)
+    return small if blur == 0 else _filtered(small, _gaussian(blur))
 
 
-def restored_residue(large: Tensor, scan: Tensor, scale: int, blur: float) -> Tensor:
-    """An enlarged picture `(C, scale H, scale W)` with what the scan `(C, H, W)` shows beyond it, both brightness.
+def kept(detail: Tensor, scan: Tensor, scale: int) -> Tensor:
+    """The picture `(3, scale H, scale W)` with a detail `(1, scale H, scale W)` that scanned again is the scan.
 
-    That is raised beforehand by what enlarging and scanning it again take of it. So without blur, `scanned_again` of
-    the result is the scan; with it, the blurred picture's own share stays sharp and the rest is not sharpened.
+    What the scan shows beyond the detail is enlarged by the bicubic filter, raised beforehand by what enlarging and
+    scanning it again take of it.
+    """
+    beyond = scan - scanned_again(detail, scale, 0.0)
+    return enlarged(_raised(beyond, scale), scale).add_(detail)
+
+
+def restored(large: Tensor, scan: Tensor, scale: int, blur: float) -> Tensor:
+    """An enlarged picture `(3, scale H, scale W)` with what the scan `(3, H, W)` shows beyond it.
+
+    Of a picture that was freed of blur only what the blurred one shows is the scan's; the rest is not sharpened.
     """
     beyond = scan - scanned_again(large, scale, blur)
-    raised = beyond if scale == 1 else _across_and_down(beyond, _raising(scale))
-    return large + larger(raised[None], scale)[0]
+    return enlarged(_raised(beyond, scale), scale).add_(large)
+
+
+def _raised(picture: Tensor, scale: int) -> Tensor:
+    return picture if scale == 1 else _filtered(picture, _raising(scale))
 
 
 @lru_cache(maxsize=4)
@@ -53,22 +77,19 @@ def _raising(scale: int) -> tuple[float, ...]:
     return tuple((inverse / inverse.sum()).tolist())
 
 
-def _blurred(picture: Tensor, radius: float) -> Tensor:
+def _gaussian(radius: float) -> tuple[float, ...]:
     reach = ceil(TAPS * radius)
     weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=torch.float64) / radius) ** 2)
-    return _across_and_down(picture, (weights / weights.sum()).tolist())
+    return tuple((weights / weights.sum()).tolist())
 
 
-def _across_and_down(picture: Tensor, taps: Sequence[float]) -> Tensor:
-    """A picture `(C, H, W)` through a symmetric filter of its rows and its columns.
-
-    Each product and each sum is an operation of its own, so that the last bit is the same on any number of threads.
-    """
-    reach = len(taps) // 2
-    for _ in range(2):
-        padded = functional.pad(picture, (0, 0, reach, reach), mode="replicate")
-        total = torch.zeros_like(picture)
-        for row, tap in enumerate(taps):
-            total.add_(padded[:, row : row + picture.shape[1]], alpha=tap)
-        picture = total.mT.contiguous()
-    return picture
+def _filtered(picture: Tensor, taps: tuple[float, ...]) -> Tensor:
+    """A picture `(C, H, W)` through a symmetric filter of its rows and its columns, its borders repeated."""
+    if picture.device.type == "cpu":
+        line = np.array(taps)
+        planes = [cv2.sepFilter2D(p, -1, line, line, borderType=cv2.BORDER_REPLICATE) for p in picture.numpy()]
+        return torch.from_numpy(np.stack(planes))
+    reach, kernel = len(taps) // 2, torch.tensor(taps, device=picture.device, dtype=picture.dtype)
+    padded = functional.pad(picture[:, None], (reach, reach, reach, reach), mode="replicate")
+    down = functional.conv2d(padded, kernel.view(1, 1, -1, 1))
+    return functional.conv2d(down, kernel.view(1, 1, 1, -1))[:, 0]

@@ -120,11 +120,16 @@ def told(picture: Tensor, condition: Condition) -> Tensor:
 
 def drawn(picture: Tensor, said: Tensor, scale: int) -> Tensor:
     """The pictures `(N, 3, scale H, scale W)` that the enhancer's words `(N, 4 scale^2 + 8, H/2, W/2)` make of some."""
-    luma, chroma = said[:, : -2 * FOLD**2], said[:, -2 * FOLD**2 :]
-    base = torch.cat([picture[:, :1], picture[:, 1:] + functional.pixel_shuffle(chroma, FOLD)], 1)
-    large = larger(base, scale)
-    large[:, :1] += functional.pixel_shuffle(luma, FOLD * scale)
+    luma, chroma = spoken(said, scale)
+    large = larger(torch.cat([picture[:, :1], picture[:, 1:] + chroma], 1), scale)
+    large[:, :1] += luma
     return large
+
+
+def spoken(said: Tensor, scale: int) -> tuple[Tensor, Tensor]:
+    """What words `(N, 4 scale^2 + 8, H/2, W/2)` add to luma `(N, 1, scale H, scale W)` and to chroma `(N, 2, H, W)`."""
+    luma, chroma = said[:, : -2 * FOLD**2], said[:, -2 * FOLD**2 :]
+    return functional.pixel_shuffle(luma, FOLD * scale), functional.pixel_shuffle(chroma, FOLD)
 
 
 def larger(picture: Tensor, scale: int) -> Tensor:
