@@ -28,7 +28,7 @@ from restorers.networks.enhancer import (
     told,
 )
 from restorers.networks.foreign import Brought
-from restorers.networks.painter import GAMMA
+from restorers.networks.painter import DARKEST, GAMMA
 from restorers.networks.tiles import tiled
 from restorers.networks.weights import opened
 from restorers.restorer import Bench, MissingWeights, RestorationError
@@ -47,7 +47,8 @@ def brightness(density: Tensor) -> Tensor:
 
 def density_of(brightness: Tensor) -> Tensor:
     """The density of a brightness, any shape; the inverse of `brightness`."""
-    return painter.density_of(brightness * (1 - BLACK) + BLACK)
+    light = torch.mul(brightness, 1 - BLACK).add_(BLACK)
+    return light.clamp_(min=DARKEST).log10_().div_(-GAMMA)
 
 
 def slope(density: Tensor) -> Tensor:

@@ -16,10 +16,12 @@ from restorers.enhancing.diagnosis import Diagnosis
 from restorers.enhancing.drawing import brightness, density_of
 from restorers.enhancing.scanning import scanned_again
 from restorers.networks import NUMBERS
+from restorers.networks.card import digest
 from restorers.networks.foreign import Brought
 from restorers.restorer import Bench, MissingWeights, RestorationError
 from tests.restorers.footage import clip_of, footage_of
 from tests.restorers.scenes import scene
+from tests.restorers.test_foreign import compact, kept
 
 Photograph = Literal["astronaut", "coffee", "chelsea"]
 PHOTOGRAPHS: tuple[Photograph, ...] = ("astronaut", "coffee", "chelsea")
@@ -318,7 +320,22 @@ def test_a_network_that_was_brought_is_wanted_in_the_labs_folder(tmp_path: Path)
         treatment.examine(footage_of(clean), Bench())
     with pytest.raises(MissingWeights, match="put it there"):
         treatment.examine(footage_of(clean), Bench(brought=tmp_path))
-    assert NUMBERS["brought"] == 3
+
+
+def test_a_network_that_was_brought_draws_and_marks_its_pixels_as_generated(tmp_path: Path) -> None:
+    clean, _ = grainy()
+    weights = kept(compact(), tmp_path / "mine.safetensors")
+    brought = Brought(file=weights.name, sha256=digest(weights.read_bytes()), licence="CC0-1.0")
+    bench = Bench(brought=tmp_path)
+    remedy = Enhancement(scale=2, network=brought).examine(footage_of(clean), bench)
+    made = remedy.apply(clip_of(clean), bench)
+    assert "RealESRGAN Compact" in remedy.ran
+    assert (made.origin == Origin.GENERATED + NUMBERS["brought"]).all()
+    assert made.frames.shape == (5, 3, 256, 320)
+    again = torch.stack([scanned_again(brightness(frame), 2, 0.0) for frame in made.frames])
+    assert float((again - brightness(clean))[..., 4:-4, 4:-4].abs().mean()) < 0.01
+    with pytest.raises(RestorationError, match="draws x2"):
+        Enhancement(scale=4, network=brought).examine(footage_of(clean), bench)
 
 
 @pytest.mark.parametrize(
