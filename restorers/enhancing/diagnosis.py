@@ -29,9 +29,9 @@ BLOCKY = 0.2  # how much steeper luma is on a codec's grid, from which on a shot
 HARMLESS = 0.02
 """Brightness: the most coding error a network is told of a measurement, which is rough: of more it gains next to
 nothing where it is true, and takes detail off where it is not."""
-FOREIGN = 0.1
+FOREIGN = 0.03
 """Probability of being film under which the random part of a shot is held for something else: that tells grain from
-noise is a hint (real films are held for film with 0.25 and more), and grain that is gone is gone."""
+noise is a hint (the real films at hand are held for film with 0.06 and more), and grain that is gone is gone."""
 
 
 class Diagnosis(BaseModel):
