@@ -39,7 +39,21 @@ STOCK = "stock:"
 
 
 class Enlargement(Enlarging):
-    """What ails a shot, and what is to be done about it."""
+    """What ails a shot, and what is to be done about it.
+
+    Attributes:
+        found: what ails it, as measured or as a person said.
+        factor: how many times larger it is drawn.
+        grain: what becomes of grain, as prescribed.
+        film: whether what is random is held for grain of film.
+        laid: the grain that is laid anew, if any is.
+        amount: how much of it.
+        profile: who draws.
+        precision: what the network computes in; none where none works.
+        brought: the network that was brought, if it is not one of ours.
+        device: the kind of device that the network works on.
+        ran: what runs it and how precisely, as read back from what was built.
+    """
 
     found: Diagnosis
     factor: Literal[1, 2, 4]
