@@ -7,8 +7,8 @@ as the aperture is large beside the clumps; how large those are follows from the
 granularity G over an area A belongs to clumps of a = G^2 A / (0.434 D) (Nutting, On the Absorption of Light in
 Heterogeneous Media, Philosophical Magazine 26, 1913, doi:10.1080/14786441308634982).
 
-The granularities are restated as they are commonly quoted; only Velvia's (9) has been checked against a second source so
-far, no sheet has been read for this table.
+The granularities are restated as they are commonly quoted; only Velvia's (9) has been checked against a second source
+so far, no sheet has been read for this table.
 """
 
 from dataclasses import dataclass
