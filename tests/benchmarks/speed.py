@@ -126,7 +126,11 @@ def examined(treatment: Treatment, source: RawScan, bench: Bench) -> Remedy:
 
 def treated(treatment: Treatment, source: RawScan, bench: Bench) -> None:
     """Examination and application, to 8-bit codes that are thrown away."""
-    found = examined(treatment, source, bench)
+    applied(examined(treatment, source, bench), source, bench)
+
+
+def applied(found: Remedy, source: RawScan, bench: Bench) -> None:
+    """Application of what was found, to 8-bit codes that are thrown away."""
     for numbers, clip in source.footage(bench, found).windows():
         bench.map(codes, [clip[number] for number in numbers])
 

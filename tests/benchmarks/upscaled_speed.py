@@ -1,4 +1,4 @@
-"""How fast 1080p becomes 4K: ours, examination and application, against filters and networks.
+"""How fast 1080p becomes 4K: ours against filters and networks, and what a shot's examination takes beforehand.
 
 Ours reads scanned film, logarithmic codes, and gives back codes; the peers work on 8-bit video.
 """
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
+from time import perf_counter
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from tests.benchmarks.footage import decoded
 from tests.benchmarks.peers import Frames, Peer
 from tests.benchmarks.resizing import rounded
 from tests.benchmarks.result import Row
-from tests.benchmarks.speed import Clocked, RawScan, codes, treated
+from tests.benchmarks.speed import Clocked, RawScan, applied, codes, examined
 from tests.benchmarks.timing import timed
 
 SIZE, LENGTH, ROUNDS = (1080, 1920), 4, 3
@@ -60,10 +61,14 @@ def rows(*, quick: bool, threads: int) -> Iterator[Row]:
     found = _shot(size, length)
     bench = Bench(workers=threads)
     source = RawScan(np.stack([codes(decoded(f[None]).in_space(Space.PRINTING_DENSITY).frames[0]) for f in found]))
-    works: dict[str, Callable[[], object]] = {
-        f"{enlargers.OURS}{name}": partial(treated, enlargers.ours(scale=SCALE, **settings), source, bench)
-        for name, settings in OURS.items()
-    }
+    works: dict[str, Callable[[], object]] = {}
+    for name, settings in OURS.items():
+        treatment, begun = enlargers.ours(scale=SCALE, **settings), perf_counter()
+        remedy = examined(treatment, source, bench)
+        taken_s = perf_counter() - begun
+        print(f"{enlargers.OURS + name:48} examined in {taken_s:.1f} s", flush=True)
+        yield Row(case=CASE, method=enlargers.OURS + name, metric="examination", value=taken_s, unit="s", spread=0, n=1)
+        works[enlargers.OURS + name] = partial(applied, remedy, source, bench)
     works |= {
         name: Threaded(peer, found, threads)
         for name, peer in enlargers.enlargers(SCALE).items()
@@ -76,7 +81,7 @@ def rows(*, quick: bool, threads: int) -> Iterator[Row]:
     for method, timing in taken.items():
         rate, spread = len(found) / timing.median, len(found) * timing.spread / timing.median**2
         cpu = 1000 * median(contenders[method].seconds[-rounds:]) / len(found)
-        print(f"{method:32} {rate:8.2f} frames/s  {cpu:8.1f} CPU ms a frame", flush=True)
+        print(f"{method:48} {rate:8.2f} frames/s  {cpu:8.1f} CPU ms a frame", flush=True)
         shared = partial(Row, case=CASE, method=method, n=rounds)
         yield shared(metric="speed", value=rate, unit="frames/s", spread=spread)
         yield shared(metric="processor time a frame", value=cpu, unit="ms", spread=0)
