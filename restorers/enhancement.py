@@ -19,7 +19,7 @@ from torch import Tensor
 
 from restorers.clip import Clip, Origin
 from restorers.detail.course import Courses
-from restorers.detail.enlarging import enlarged, repeated
+from restorers.detail.enlarging import enlarged, repeated, share_kept
 from restorers.detail.fusion import REACH, averaged, fused
 from restorers.detail.grain import GrainModel, laid
 from restorers.detail.stocks import STOCKS, stock_grain
@@ -131,8 +131,8 @@ class Enlargement(Enlarging):
         frames = clip.frames.new_empty((len(kept), 3, self.factor * height, self.factor * width))
 
         def lay(number: int) -> None:
-            picture = self._drawn(clip, number, courses, drawing)
-            frames[number - first] = self._grained(picture, number, bench)
+            picture, left = self._drawn(clip, number, courses, drawing)
+            frames[number - first] = self._grained(picture, number, bench, left=left)
 
         bench.map(lay, kept.numbers)
         marks = torch.clamp(kept.origin, min=self.mark)
@@ -167,24 +167,36 @@ class Enlargement(Enlarging):
             )
         return _drawing(self.profile, self.brought, self.factor, self.precision, bench)
 
-    def _drawn(self, clip: Clip, number: int, courses: Courses | None, drawing: Drawing | None) -> Tensor:
-        """A frame `(3, factor H, factor W)`, density, with the grain that is kept."""
+    def _drawn(
+        self, clip: Clip, number: int, courses: Courses | None, drawing: Drawing | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """A frame `(3, factor H, factor W)`, density, with the grain that is kept.
+
+        And what is left of the standard deviation of grain that was to go, `(H, W)`; None where none is.
+        """
         frame = clip[number]
         if not self.draws:
-            return frame
+            return frame, None
         if drawing is None:
-            calm = fused(clip, number, courses, self.found.grain).frame if courses else frame
-            return enlarged(calm, self.factor)
+            if courses is None:
+                return enlarged(frame, self.factor), None
+            found = fused(clip, number, courses, self.found.grain)
+            shrunk = share_kept(self.found.grain.autocorrelation, self.factor)
+            return enlarged(found.frame, self.factor), found.share * shrunk
         calm, share = _averaged(clip, number, courses, self.found.grain)
         condition = self.found.condition(calm, share)
-        return drawing.drawn(calm, condition, scan=frame if self.keeps else None)
+        return drawing.drawn(calm, condition, scan=frame if self.keeps else None), None
 
-    def _grained(self, picture: Tensor, number: int, bench: Bench) -> Tensor:
-        """A drawn frame with the grain that is laid anew."""
+    def _grained(self, picture: Tensor, number: int, bench: Bench, *, left: Tensor | None = None) -> Tensor:
+        """A drawn frame with the grain that is laid anew: as much as is lacking beside what is left."""
         if self.laid is None or self.amount == 0:
             return picture
         scale = 1.0 if self.laid.method == "published" else float(self.factor)
-        return torch.add(picture, laid(self.laid, picture, number, bench, scale=scale), alpha=self.amount)
+        fresh = laid(self.laid, picture, number, bench, scale=scale)
+        if left is None or self.laid.method == "published":
+            return torch.add(picture, fresh, alpha=self.amount)
+        lacking = torch.sqrt(torch.clamp(self.amount**2 - left.square(), min=0))
+        return torch.add(picture, fresh.mul_(repeated(lacking, self.factor)))
 
 
 class Enhancement(Restorer):

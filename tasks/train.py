@@ -159,6 +159,7 @@ class Workshop:
         except ValueError as error:
             raise Untrainable(f"{training.data}: {error}") from error
         self.device = lab.bench.device
+        self.commit = _commit()  # of the code that trains, whatever is committed before it ends
         self.step_s = self._tried()
         self.begun = self._begun()
 
@@ -258,7 +259,7 @@ class Workshop:
             cpu_s=round(used.cpu_s, 1),
             gpu_s=round(used.gpu_s, 1),
             scores=self.lesson.scores(network),
-            commit=_commit(),
+            commit=self.commit,
         )
         _write(self.weights, weights)
         _write(self.weights.with_suffix(".json"), (card.model_dump_json(indent=1) + "\n").encode())

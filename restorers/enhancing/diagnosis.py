@@ -53,11 +53,6 @@ class Diagnosis(BaseModel):
         """Whether there is more than rounding makes."""
         return self.visible > VISIBLE
 
-    @property
-    def ails(self) -> bool:
-        """Whether there is anything to be undone."""
-        return self.noisy or self.blur > 0 or self.coding > 0
-
     def condition(self, frame: Tensor, share: Tensor | float) -> Condition:
         """What a network is told of a frame `(3, H, W)`, density, a share `(H, W)` of whose grain is left."""
         if not self.noisy:

@@ -30,7 +30,7 @@ class Steps:
         """
         hidden = list(body) if recipe.orthogonal else []
         rest = [each for each in network.parameters() if not any(each is other for other in hidden)]
-        self._tables = [(weight, nn.Parameter(_table(weight.data))) for weight in hidden]
+        self._tables = [(weight, nn.Parameter(_table(weight.data, weight))) for weight in hidden]
         self._optimizers: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(rest, lr=recipe.rate, weight_decay=recipe.decay)
         ]
@@ -43,7 +43,7 @@ class Steps:
     def step(self, rate: float) -> None:
         """One step along the gradients that are there, which are dropped then."""
         for weight, table in self._tables:
-            table.grad = None if weight.grad is None else _table(weight.grad)
+            table.grad = None if weight.grad is None else _table(weight.grad, weight)
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
@@ -62,7 +62,7 @@ class Steps:
             optimizer.load_state_dict(state)
 
 
-def _table(weights: Tensor) -> Tensor:
-    """Weights `(out, in, h, w)` as `(out, in h w)`, in the order they lie in memory."""
-    ordered = weights if weights.is_contiguous() else weights.permute(0, 2, 3, 1)
+def _table(values: Tensor, weights: Tensor) -> Tensor:
+    """Values `(out, in, h, w)` of weights as `(out, in h w)`, in the order that the weights lie in memory."""
+    ordered = values if weights.is_contiguous() else values.permute(0, 2, 3, 1)
     return ordered.flatten(1)

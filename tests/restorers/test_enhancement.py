@@ -145,7 +145,7 @@ def test_enlarged_pixels_keep_their_place(profile: Literal["fidelity", "linear"]
     frames = (0.5 + 0.01 * x + 0.02 * y).expand(2, 3, -1, -1)
     large = treated(frames, Enhancement(profile=profile, scale=2))[0, 0]
     there = 0.5 + 0.01 * ((torch.arange(64) + 0.5) / 2 - 0.5) + 0.02 * ((torch.arange(48)[:, None] + 0.5) / 2 - 0.5)
-    assert torch.allclose(large[8:-8, 8:-8], there[8:-8, 8:-8], atol=8e-3)
+    assert torch.allclose(large[8:-8, 8:-8], there[8:-8, 8:-8], atol=2e-3 if profile == "linear" else 8e-3)
 
 
 @pytest.mark.parametrize("profile", ["fidelity", "linear"])
@@ -157,6 +157,8 @@ def test_grain_is_taken_off_and_the_picture_stays(
     calm = treated(frames, Enhancement(profile=profile, grain="none"))
     done, found, wanted = (brightness(each[2]) for each in (calm, frames, clean))
     assert psnr(done, wanted) > psnr(found, wanted) + 3
+    if profile == "linear":
+        assert psnr(calm[2], clean[2]) > psnr(frames[2], clean[2]) + 3
 
 
 def test_what_moves_on_its_own_is_not_smeared() -> None:
@@ -173,12 +175,13 @@ def test_what_moves_on_its_own_is_not_smeared() -> None:
 def test_grain_laid_again_is_as_strong_as_the_film_had_it_and_never_frozen(
     profile: Literal["fidelity", "linear"],
 ) -> None:
-    _, frames = grainy()
+    clean, frames = grainy()
     without, again = (
         treated(frames, Enhancement(profile=profile, grain=grain, nature="film")) for grain in ("none", "match")
     )
     laid = again - without
-    assert float(laid.std()) == pytest.approx(0.05, rel=0.1)
+    whole = again - clean if profile == "linear" else laid  # fusing leaves some grain, and only what lacks is laid
+    assert float(whole.std()) == pytest.approx(0.05, rel=0.1)
     assert abs(float(np.corrcoef(laid[1].flatten(), laid[3].flatten())[0, 1])) < 0.1
 
 
