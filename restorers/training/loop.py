@@ -50,6 +50,10 @@ class Lesson(ABC, Generic[N]):
         """The network once it has learned, with what is fitted to it beyond its loss; as it is, if nothing is."""
         return network
 
+    def kept(self, network: N) -> torch.nn.Module:
+        """What of the network is of use once it has learned."""
+        return network
+
     @abstractmethod
     def scores(self, network: N) -> dict[str, float]:
         """How good the network is on what it was never shown; names carry the unit."""

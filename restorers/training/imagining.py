@@ -1,0 +1,110 @@
+"""How the enhancer learns to draw texture that is likely, not known: against a critic, from where it knows all it can.
+
+It begins with the enhancer's weights, so that any mixture of the two networks' weights draws something between the two.
+What it draws must still be near to the truth, pixel by pixel; but the likeliest picture is a mean of all that could
+have been, and smoother than any of them. So it is also compared as eyes do, by LPIPS, and a critic is shown its luma
+and the photograph's, both beside the bicubic enlargement: it learns to pass for the photograph.
+
+Goodfellow et al., *Generative Adversarial Nets*, NeurIPS 2014. Jolicoeur-Martineau, *The relativistic discriminator*,
+ICLR 2019; Sun, Fang, Schwing, *Towards a Better Global Loss Landscape of GANs*, NeurIPS 2020 (pairs, as here). Isola et
+al., *Image-to-Image Translation with Conditional Adversarial Networks*, CVPR 2017 (a critic of patches, shown what was
+given). Miyato et al., *Spectral Normalization for Generative Adversarial Networks*, ICLR 2018. Wang et al., *ESRGAN*,
+ECCVW 2018, doi:10.1007/978-3-030-11021-5_5 (from a network of pixels on, and mixed with it).
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
+from torch.nn.utils.parametrizations import spectral_norm
+
+from restorers.metrics.perceptual import PerceptualDistance
+from restorers.networks.enhancer import LEAK, Enhancer, larger, red_green_blue
+from restorers.training.enhancing import Enhancing, inner, unlikeness
+from restorers.training.loop import Batch, Lesson
+
+FOLD = 2  # pixels of luma a side that the critic takes in as channels
+WIDTH = 32  # of its first layer
+SEEN = 4.0  # weight of how different pictures look
+CRITICAL = 0.1  # weight of what the critic says
+
+
+class Critic(nn.Module):
+    """Scores how much patches of luma look like a photograph's, some 40 pixels wide."""
+
+    def __init__(self, width: int = WIDTH) -> None:
+        super().__init__()
+        channels = (2 * FOLD**2, width, 2 * width, 2 * width, 2 * width)
+        strides = (1, 2, 1, 2)
+        self.layers = nn.ModuleList(
+            spectral_norm(nn.Conv2d(a, b, 3, stride, padding=1))
+            for (a, b), stride in zip(pairwise(channels), strides, strict=True)
+        )
+        self.end = nn.Conv2d(channels[-1], 1, 3, padding=1)
+
+    def forward(self, luma: Tensor, beside: Tensor) -> Tensor:
+        """Scores `(N, 1, H/8, W/8)` of luma `(N, 1, H, W)`, beside the enlargement's `(N, 1, H, W)`."""
+        features = functional.pixel_unshuffle(torch.cat([luma - beside, beside], 1), FOLD)
+        for layer in self.layers:
+            features = functional.leaky_relu(layer(features), LEAK)
+        scores: Tensor = self.end(features)
+        return scores
+
+
+class Duel(nn.Module):
+    """A painter and its critic, who learn side by side."""
+
+    def __init__(self, painter: Enhancer, critic: Critic) -> None:
+        super().__init__()
+        self.painter, self.critic = painter, critic
+
+
+class Imagining(Lesson[Duel]):
+    """The enhancer's pictures, to be drawn so that they look like photographs."""
+
+    def __init__(self, lesson: Enhancing, begin: Enhancer, distance: PerceptualDistance) -> None:
+        """A lesson on another one's pictures.
+
+        Args:
+            lesson: shows and asks for them.
+            begin: the network that has learned from it.
+            distance: by which features pictures are compared.
+        """
+        self.lesson, self.begin, self.distance = lesson, begin, distance
+
+    def network(self) -> Duel:
+        """The enhancer as it has learned, and a critic who knows nothing yet."""
+        painter = self.lesson.network()
+        painter.load_state_dict(self.begin.state_dict())
+        return Duel(painter, Critic())
+
+    def batch(self, step: int) -> Batch:
+        """What the enhancer was shown."""
+        return self.lesson.batch(step)
+
+    def loss(self, network: Duel, batch: Batch) -> Tensor:
+        """What the painter and what the critic are to lessen, each by its own weights alone."""
+        _, shown, truths, _ = batch
+        scale = truths.shape[-1] // shown.shape[-1]
+        made = self.lesson.made(network.painter, batch)
+        true, likely, beside = (inner(each, scale) for each in (truths, made, larger(shown, scale)))
+        pair = torch.cat([true[:, :1], likely[:, :1]]), torch.cat([beside[:, :1]] * 2)
+        still = {name: value.detach() for name, value in network.critic.state_dict().items()}
+        colored = (torch.clamp(red_green_blue(each), 0, 1) for each in (true, likely))
+        with torch.autocast(made.device.type, torch.bfloat16):
+            seen = self.distance.between(*colored)
+            real, passing = functional_call(network.critic, still, pair).chunk(2)
+            known, caught = network.critic(pair[0].detach(), pair[1]).chunk(2)
+        passes = functional.softplus((real - passing).float()).mean()
+        told = functional.softplus((caught - known).float()).mean()
+        return unlikeness(made, batch) + SEEN * seen.float().mean() + CRITICAL * passes + told
+
+    def kept(self, network: Duel) -> nn.Module:
+        """The painter alone."""
+        return network.painter
+
+    def scores(self, network: Duel) -> dict[str, float]:
+        """What the enhancer is scored by: PSNR, which is lower than its own, as likely texture is not the true one."""
+        return self.lesson.scores(network.painter)
