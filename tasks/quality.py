@@ -39,7 +39,7 @@ class Quality(BaseModel):
     def trunk_digests(trunks: Path | None) -> dict[str, str]:
         """Digests of the trunks that LPIPS would use, for recipes: a trunk that comes later changes what is found."""
         try:
-            return {ALEX.name: found(trunks, ALEX)} if trunks else {}
+            return {ALEX.name: found(trunks, ALEX)}
         except MissingTrunk:
             return {}
 
@@ -80,8 +80,6 @@ def quality(before: Iterable[Clip], after: Iterable[Clip], lab: Lab) -> Quality:
 
 
 def _perceptual(trunks: Path | None) -> tuple[PerceptualDistance | None, str]:
-    if trunks is None:
-        return None, f"not measured: the lab names no folder of trunks; LPIPS wants {ALEX.file} in its hub/checkpoints"
     try:
         return PerceptualDistance(trunks), ""
     except MissingWeights as error:

@@ -1,5 +1,6 @@
 """Frames in density drawn by the enhancer: as brightness, tile by tile, and back."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,7 +31,7 @@ from restorers.networks.enhancer import (
 from restorers.networks.foreign import Brought
 from restorers.networks.painter import DARKEST, GAMMA
 from restorers.networks.tiles import tiled
-from restorers.networks.weights import opened
+from restorers.networks.weights import card, opened
 from restorers.restorer import Bench, MissingWeights, RestorationError
 
 BLACK: float = FLARE**GAMMA
@@ -90,7 +91,36 @@ class Drawing:
             MissingWeights: they are not there, or not the ones pinned.
             MissingBackend: nothing here runs it in this precision.
         """
-        network = opened(name, Enhancer, bench)
+        return cls._ready(opened(name, Enhancer, bench), scale, precision, bench)
+
+    @classmethod
+    def between(cls, names: tuple[str, str], share: float, scale: int, precision: Precision, bench: Bench) -> Self:
+        """An enhancer between two of ours, by their names; the second began with the first one's weights.
+
+        Network interpolation: Wang et al., *ESRGAN*, ECCVW 2018, section 3.4.
+
+        Args:
+            names: of the two.
+            share: how much of the second, in [0, 1].
+            scale: by how much it draws larger.
+            precision: what to compute in.
+            bench: where.
+
+        Raises:
+            MissingWeights: they are not there, not the ones pinned, or the second began with other weights.
+            MissingBackend: nothing here runs it in this precision.
+        """
+        name, other = names
+        begun, had = card(other, bench).begun_with, card(name, bench).sha256
+        if begun != had:
+            raise MissingWeights(
+                f"the network {other} began with weights of sha256 {begun[:16] or 'none'}..., and {name} has {had[:16]}"
+                f"...: nothing lies between them; train {other} again"
+            )
+        return cls._ready(_between(name, other, share, bench), scale, precision, bench)
+
+    @classmethod
+    def _ready(cls, network: Enhancer, scale: int, precision: Precision, bench: Bench) -> Self:
         ready = _engine(network, scale, precision, bench)
         return cls(scale, ready.ran, lambda picture, told: _enhanced(ready, network.reach, scale, picture, told))
 
@@ -172,3 +202,13 @@ def shown() -> list[Tensor]:
 def _engine(network: Enhancer, scale: int, precision: Precision, bench: Bench) -> Engine:
     calibration = shown() if precision == "int8" else None
     return engine(Enlarger(network, scale), bench=bench, precision=precision, channels=PLANES, calibration=calibration)
+
+
+@lru_cache(maxsize=4)
+def _between(name: str, other: str, share: float, bench: Bench) -> Enhancer:
+    one, two = (opened(each, Enhancer, bench) for each in (name, other))
+    if share == 1:
+        return two
+    mixed, weights = copy.deepcopy(one), two.state_dict()
+    mixed.load_state_dict({key: torch.lerp(value, weights[key], share) for key, value in one.state_dict().items()})
+    return mixed

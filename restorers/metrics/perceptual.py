@@ -159,8 +159,8 @@ def _found(torch_home: Path | None, trunk: Trunk) -> tuple[Path, str]:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if not digest.startswith(pinned):
         raise MissingTrunk(
-            f"LPIPS wants {path.name} (sha256 {pinned}...) at {path}: the file there has sha256 {digest[:16]}..., it is "
-            "another or damaged"
+            f"LPIPS wants {path.name} (sha256 {pinned}...) at {path}: the file there has sha256 {digest[:16]}..., "
+            "it is another or damaged"
         )
     return path, digest
 

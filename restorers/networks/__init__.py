@@ -8,7 +8,7 @@ restorer that names them in `Restorer.networks`. They are trained by `reelwright
 A network that puts pixels of its own into the film has a number, which its pixels bear in the synthesis map.
 """
 
-NUMBERS = {"painter": 1, "detector": 2, "brought": 3}
+NUMBERS = {"painter": 1, "detector": 2, "brought": 3, "imaginer": 4}
 """The number m of each network, for `Origin.GENERATED + m`; a number once given is never given to another.
 
 `brought` stands for all networks that people bring: which one it was is in the remedy.

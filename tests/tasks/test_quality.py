@@ -9,6 +9,7 @@ from skimage import data
 
 from restorers.clip import Clip
 from restorers.colorspace import Space
+from restorers.metrics import perceptual
 from tasks.lab import Lab
 from tasks.media.ffmpeg import run
 from tasks.media.vmaf import Vmaf, VmafMeter
@@ -86,15 +87,28 @@ def test_frames_that_do_not_belong_together_are_refused() -> None:
         VmafMeter((20, 64), Fraction(24))
 
 
-def test_an_absent_trunk_is_told_and_the_rest_is_measured(lab: Lab, tmp_path: Path) -> None:
+def test_an_absent_trunk_is_told_and_the_rest_is_measured(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(perceptual, "PACKAGE", "a-package-that-is-not-there")
     found = quality([shot()], [shot(blur=1)], lab.model_copy(update={"trunks": tmp_path}))
     assert found.vmaf is not None
     assert found.lpips is None
     assert "alexnet-owt-7be5be79.pth" in found.lpips_absent
     assert str(tmp_path) in found.lpips_absent
-    assert "names no folder" in quality([shot()], [shot()], lab).lpips_absent
+    assert "a-package-that-is-not-there" in quality([shot()], [shot()], lab).lpips_absent
     assert Quality.model_validate_json(found.model_dump_json()) == found
     assert Quality.trunk_digests(tmp_path) == Quality.trunk_digests(None) == {}
+
+
+def test_lpips_is_measured_by_the_packed_trunk(lab: Lab) -> None:
+    before, after = shot(), shot(blur=1)
+    found, same = quality([before], [after], lab), quality([before], [before], lab)
+    frames = (clip.in_space(Space.SRGB).frames[0] for clip in (before, after))
+    assert same.lpips == 0
+    assert found.lpips == pytest.approx(perceptual.PerceptualDistance()(*frames))
+    assert found.lpips > 0.1
+    assert Quality.trunk_digests(None)["alex"].startswith("443c5bc3")
 
 
 def test_an_enlarged_shot_is_not_compared_pixel_by_pixel(lab: Lab) -> None:
