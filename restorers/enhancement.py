@@ -135,8 +135,9 @@ class Enlargement(Enlarging):
         frames = clip.frames.new_empty((len(kept), 3, self.factor * height, self.factor * width))
 
         def lay(number: int) -> None:
-            picture, left = self._drawn(clip, number, courses, drawing)
-            frames[number - first] = self._grained(picture, number, bench, left=left)
+            picture = frames[number - first]
+            left = self._draw(clip, number, courses, drawing, picture)
+            self._grain(picture, number, bench, left=left)
 
         bench.map(lay, kept.numbers)
         marks = torch.clamp(kept.origin, min=self.mark)
@@ -146,10 +147,10 @@ class Enlargement(Enlarging):
         """The clip, enlarged already, with its grain on it."""
         if self.laid is None:
             return clip.marked(clip.frames, Origin.RESAMPLED)
-        frames = torch.empty_like(clip.frames)
+        frames = clip.frames.clone()
 
         def lay(number: int) -> None:
-            frames[number - clip.first] = self._grained(clip[number], number, bench)
+            self._grain(frames[number - clip.first], number, bench)
 
         bench.map(lay, clip.numbers)
         return clip.marked(frames, self.mark)
@@ -186,36 +187,43 @@ class Enlargement(Enlarging):
             )
         return self.drawing(bench)
 
-    def _drawn(
-        self, clip: Clip, number: int, courses: Courses | None, drawing: Drawing | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """A frame `(3, factor H, factor W)`, density, with the grain that is kept.
+    def _draw(
+        self, clip: Clip, number: int, courses: Courses | None, drawing: Drawing | None, picture: Tensor
+    ) -> Tensor | None:
+        """Fill `picture` `(3, factor H, factor W)` with a frame, density, and the grain that is kept.
 
-        And what is left of the standard deviation of grain that was to go, `(H, W)`; None where none is.
+        And give what is left of the standard deviation of grain that was to go, `(H, W)`; None where none is.
         """
         frame = clip[number]
         if not self.draws:
-            return frame, None
-        if drawing is None:
-            if courses is None:
-                return enlarged(frame, self.factor), None
-            found = fused(clip, number, courses, self.found.grain)
-            shrunk = share_kept(self.found.grain.autocorrelation, self.factor)
-            return enlarged(found.frame, self.factor), found.share * shrunk
-        calm, share = _averaged(clip, number, courses, self.found.grain)
-        condition = self.found.condition(calm, share)
-        return drawing.drawn(calm, condition, scan=frame if self.keeps else None), None
+            picture.copy_(frame)
+            return None
+        if drawing is not None:
+            calm = frame
+            share: Tensor | float = 1.0
+            if courses is not None:
+                found = averaged(clip, number, courses, self.found.grain)
+                calm, share = found.frame, found.share
+            drawing.drawn(calm, self.found.condition(calm, share), scan=frame if self.keeps else None, out=picture)
+            return None
+        if courses is None:
+            picture.copy_(enlarged(frame, self.factor))
+            return None
+        found = fused(clip, number, courses, self.found.grain)
+        picture.copy_(enlarged(found.frame, self.factor))
+        return found.share * share_kept(self.found.grain.autocorrelation, self.factor)
 
-    def _grained(self, picture: Tensor, number: int, bench: Bench, *, left: Tensor | None = None) -> Tensor:
-        """A drawn frame with the grain that is laid anew: as much as is lacking beside what is left."""
+    def _grain(self, picture: Tensor, number: int, bench: Bench, *, left: Tensor | None = None) -> None:
+        """Lay grain anew on a drawn frame, as much as is lacking beside what is left."""
         if self.laid is None or self.amount == 0:
-            return picture
+            return
         scale = 1.0 if self.laid.method == "published" else float(self.factor)
         fresh = laid(self.laid, picture, number, bench, scale=scale)
         if left is None or self.laid.method == "published":
-            return torch.add(picture, fresh, alpha=self.amount)
-        lacking = torch.sqrt(torch.clamp(self.amount**2 - left.square(), min=0))
-        return torch.add(picture, fresh.mul_(repeated(lacking, self.factor)))
+            picture.add_(fresh, alpha=self.amount)
+        else:
+            lacking = torch.sqrt(torch.clamp(self.amount**2 - left.square(), min=0))
+            picture.add_(fresh.mul_(repeated(lacking, self.factor)))
 
 
 class Enhancement(Restorer):
@@ -312,7 +320,7 @@ class Enhancement(Restorer):
             MissingBackend: nothing here runs the network in this precision.
             RestorationError: a network that was brought draws at another scale.
         """
-        found = diagnosed(footage, bench)
+        found = diagnosed(footage, bench, blurred=self.blur == "measured")
         undone = None if self.blur == "measured" else self.blur
         said = {"blur": undone, "coding": self.coding, "visible": 0.0 if self.nature == "none" else None}
         found = found.model_copy(update={name: value for name, value in said.items() if value is not None})
@@ -342,11 +350,3 @@ class Enhancement(Restorer):
             assert self.frame_mm is not None  # see _fits
             return stock_grain(self.grain.removeprefix(STOCK), 1000 * self.frame_mm / width / self.scale)
         return None
-
-
-def _averaged(clip: Clip, number: int, courses: Courses | None, grain: GrainModel) -> tuple[Tensor, Tensor | float]:
-    """A frame as its neighbors agree on it, and the share of its grain that is left, `(H, W)`."""
-    if courses is None:
-        return clip[number], 1.0
-    found = averaged(clip, number, courses, grain)
-    return found.frame, found.share

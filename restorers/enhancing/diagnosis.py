@@ -72,16 +72,25 @@ class Diagnosis(BaseModel):
         return ", ".join(filter(None, (f"{grain}, {told}", *others)))
 
 
-def diagnosed(footage: Footage, bench: Bench) -> Diagnosis:
-    """What ails a shot, from at most three places of it; `footage` is in density."""
+def diagnosed(footage: Footage, bench: Bench, *, blurred: bool) -> Diagnosis:
+    """What ails a shot; `footage` is in density.
+
+    Args:
+        footage: the shot.
+        bench: does the work.
+        blurred: whether its blur is measured too, at most at three places of it; otherwise it is said to have none.
+    """
     grain = granularity.measured(footage)
-    looks = [_looked(clip, number, grain, bench) for number, clip in _places(footage)]
     told = character(footage) if min(footage.size) >= BLOCK else None
     told = told if told and told.moving else None  # a single exposure says too little
-    blurs = [blur for _, blur in looks if blur is not None]
+    visible, blurs = [], []
+    for number, clip in _places(footage, REACH if blurred else 0):
+        visible.append(float(_noise(grain, clip[number]).median()))
+        blur = _blur(clip, number, grain, visible[-1], bench) if blurred else None
+        blurs += [] if blur is None else [blur]
     return Diagnosis(
         grain=grain,
-        visible=float(np.median([noise for noise, _ in looks])),
+        visible=float(np.median(visible)),
         film=told.film if told else None,
         kind=told.kind if told else None,
         coding=min(told.coding, HARMLESS) if told and _blocky(told) else 0.0,
@@ -93,16 +102,14 @@ def _blocky(told: Character) -> bool:
     return told.kind == "compression" and told.lattice.grid16 >= BLOCKY
 
 
-def _looked(clip: Clip, number: int, grain: GrainModel, bench: Bench) -> tuple[float, float | None]:
-    """How noisy a frame is, brightness, and how blurred, pixels."""
-    frame = clip[number]
-    visible = float(_noise(grain, frame).median())
-    calm, left = frame, visible
-    if visible > VISIBLE and len(clip) > 1 and min(clip.size) >= BLOCK:
+def _blur(clip: Clip, number: int, grain: GrainModel, visible: float, bench: Bench) -> float | None:
+    """How blurred a frame is, pixels, its grain, as far as it is visible, averaged away along the motion."""
+    calm, left = clip[number], visible
+    if left > VISIBLE and len(clip) > 1 and min(clip.size) >= BLOCK:
         found = averaged(clip, number, Courses.of(clip, bench), grain)
-        calm, left = found.frame, visible * float(found.share.median())
+        calm, left = found.frame, left * float(found.share.median())
     luma = luma_chroma(brightness(calm))[0]
-    return visible, blur_radius(np.ascontiguousarray(luma.cpu().numpy(), np.float32), left)
+    return blur_radius(np.ascontiguousarray(luma.cpu().numpy(), np.float32), left)
 
 
 def _noise(grain: GrainModel, frame: Tensor) -> Tensor:
@@ -110,9 +117,10 @@ def _noise(grain: GrainModel, frame: Tensor) -> Tensor:
     return torch.mean(grain.sigma_at(frame) * slope(frame), 0)
 
 
-def _places(footage: Footage) -> Iterator[tuple[int, Clip]]:
+def _places(footage: Footage, reach: int) -> Iterator[tuple[int, Clip]]:
+    """Three frames or fewer, spread evenly, each in a clip that reaches so many frames to either side of it."""
     numbers = [(number, span) for span in footage.spans for number in range(span.first, span.stop)]
     count = min(LOOKS, len(numbers))
     for i in range(count):
         number, span = numbers[(2 * i + 1) * len(numbers) // (2 * count)]
-        yield number, footage.clip(max(number - REACH, span.first), min(number + REACH + 1, span.stop))
+        yield number, footage.clip(max(number - reach, span.first), min(number + reach + 1, span.stop))

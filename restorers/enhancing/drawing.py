@@ -36,6 +36,7 @@ from restorers.restorer import Bench, MissingWeights, RestorationError
 
 BLACK: float = FLARE**GAMMA
 TILE = 256  # folded pixels a side
+PIECE = 1 << 16  # pixels
 BORDER = 16  # pixels of mirror image: networks know less where they see nothing
 SHOWN, SHOWN_PX = 24, 96
 """Pictures that whole numbers are fitted to, and how large they are."""
@@ -46,10 +47,17 @@ def brightness(density: Tensor) -> Tensor:
     return (painter.brightness(density) - BLACK) / (1 - BLACK)
 
 
-def density_of(brightness: Tensor) -> Tensor:
-    """The density of a brightness, any shape; the inverse of `brightness`."""
-    light = torch.mul(brightness, 1 - BLACK).add_(BLACK)
-    return light.clamp_(min=DARKEST).log10_().div_(-GAMMA)
+def density_of(brightness: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The density of a brightness, any shape; the inverse of `brightness`.
+
+    Put into `out`, which has no gaps, where it is given; on a processor piece by piece, so that they stay in its cache.
+    """
+    density = torch.empty_like(brightness, memory_format=torch.contiguous_format) if out is None else out
+    piece = PIECE if density.device.type == "cpu" else max(density.numel(), 1)
+    pieces = zip(torch.split(brightness.flatten(), piece), torch.split(density.view(-1), piece), strict=True)
+    for light, there in pieces:
+        torch.mul(light, 1 - BLACK, out=there).add_(BLACK).clamp_(min=DARKEST).log10_().div_(-GAMMA)
+    return density
 
 
 def slope(density: Tensor) -> Tensor:
@@ -144,21 +152,25 @@ class Drawing:
         said = f"{found.architecture} {network.sha256[:8]} by {ran}"
         return cls(scale, said, lambda picture, _: Sketch(None, found.drawn(torch.clamp(picture, 0, 1))))
 
-    def drawn(self, frame: Tensor, condition: Condition, *, scan: Tensor | None = None) -> Tensor:
+    def drawn(
+        self, frame: Tensor, condition: Condition, *, scan: Tensor | None = None, out: Tensor | None = None
+    ) -> Tensor:
         """A frame `(3, H, W)` as `(3, scale H, scale W)`, both density.
 
         Args:
             frame: what it is drawn from.
             condition: what ails it; a map of noise is `(H, W)`.
             scan: the frame as scanned; what it shows beyond what is drawn is laid on that.
+            out: where to put it.
         """
-        sketch = self._sketched(brightness(frame), condition)
+        light = brightness(frame)
+        sketch = self._sketched(light, condition)
         if scan is None:
-            return density_of(sketch.picture(self.scale))
-        shown = brightness(scan)
+            return density_of(sketch.picture(self.scale), out=out)
+        shown = light if scan is frame else brightness(scan)
         if sketch.base is not None and condition.blur == 0:
-            return density_of(kept(sketch.detail, shown, self.scale))
-        return density_of(restored(sketch.picture(self.scale), shown, self.scale, condition.blur))
+            return density_of(kept(sketch.detail, shown, self.scale), out=out)
+        return density_of(restored(sketch.picture(self.scale), shown, self.scale, condition.blur), out=out)
 
 
 def _enhanced(run: Engine, reach: int, scale: int, frame: Tensor, condition: Condition) -> Sketch:

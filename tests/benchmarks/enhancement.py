@@ -3,9 +3,9 @@
 python -m tests.benchmarks.enhancement [--quick] [--only SECTION ...] [--shots N] [--familiar] [--ours] [--out FOLDER]
 """
 
-from tests.benchmarks import coded, enlarged_films, enlarging, flickering, overshoot, quantized, upscaled_speed
+from tests.benchmarks import coded, enlarged_films, enlarging, flickering, looks, overshoot, quantized, upscaled_speed
 from tests.benchmarks.suite import run
 
 if __name__ == "__main__":
-    parts = (enlarging, enlarged_films, coded, flickering, overshoot, quantized)
+    parts = (enlarging, enlarged_films, looks, coded, flickering, overshoot, quantized)
     run("enhancement", __doc__, parts, upscaled_speed.rows)

@@ -1,0 +1,138 @@
+"""A network trained as ESRGAN is, to compare our own recipe with: same architecture, begin, pictures and steps.
+
+Its losses are those of Wang et al., *ESRGAN*, ECCVW 2018: features before the last activation, compared by their
+absolute differences; a relativistic average adversary, times 0.005; the picture's absolute difference, times 0.01.
+Features are AlexNet's, as ours are, not VGG's: those judge both.
+
+python -m tests.benchmarks.esrgan --data FOLDER --steps N [--out FOLDER]
+"""
+
+import argparse
+from functools import cache
+from pathlib import Path
+
+import cv2
+import torch
+from rich.progress import Progress
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn import functional
+
+from restorers.metrics.perceptual import ALEX, PerceptualDistance, features
+from restorers.networks.card import Recipe
+from restorers.networks.enhancer import Enhancer, larger, red_green_blue
+from restorers.networks.weights import loaded, opened, packed
+from restorers.restorer import Bench
+from restorers.training.enhancing import Enhancing, inner
+from restorers.training.imagining import Duel, Imagining
+from restorers.training.loop import Batch, trained
+from tasks.material import Material
+from tasks.media.recode import recoded
+
+SETTINGS = {"width": 64, "depth": 5}
+PIXELS, ADVERSARY = 0.01, 0.005
+TRAINED = Path("build/esrgan")
+EVERY = 200
+MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pictures
+CONVOLUTIONS = {0: (4, 2), 3: (1, 2), 6: (1, 1), 8: (1, 1), 10: (1, 1)}
+"""Stride and padding of AlexNet's, by torchvision's numbers."""
+POOLED = (3, 6)
+"""Those that see what was pooled."""
+
+
+class Adversarial(Imagining):
+    """Imagining by ESRGAN's losses."""
+
+    def loss(self, network: Duel, batch: Batch) -> Tensor:
+        """Features, adversary and pixels, and what the critic is to lessen."""
+        _, shown, truths, _ = batch
+        scale = truths.shape[-1] // shown.shape[-1]
+        made = self.lesson.made(network.painter, batch)
+        true, likely, beside = (inner(each, scale) for each in (truths, made, larger(shown, scale)))
+        pair = torch.cat([true[:, :1], likely[:, :1]]), torch.cat([beside[:, :1]] * 2)
+        still = {name: value.detach() for name, value in network.critic.state_dict().items()}
+        with torch.autocast(made.device.type, torch.bfloat16):
+            wanted, seen = (deepest(red_green_blue(each)) for each in (true, likely))
+            real, passing = functional_call(network.critic, still, pair).float().chunk(2)
+            known, caught = network.critic(pair[0].detach(), pair[1]).float().chunk(2)
+        adversary = _relative(passing, real) + _relative(-real, -passing)
+        critic = _relative(known, caught) + _relative(-caught, -known)
+        pixels = functional.l1_loss(likely, true)
+        return functional.l1_loss(seen.float(), wanted.float()) + ADVERSARY * adversary + PIXELS * pixels + critic
+
+
+def deepest(picture: Tensor) -> Tensor:
+    """What AlexNet's last convolution says, before its activation, of pictures `(N, 3, H, W)`, sRGB in [0, 1]."""
+    weights = _features()
+    mean, spread = (picture.new_tensor(each).view(3, 1, 1) for each in (MEAN, SPREAD))
+    seen = (picture - mean) / spread
+    for layer, (stride, padding) in CONVOLUTIONS.items():
+        if layer in POOLED:
+            seen = functional.max_pool2d(seen, 3, 2)
+        if layer:
+            seen = torch.relu(seen)
+        seen = functional.conv2d(
+            seen, weights[f"features.{layer}.weight"], weights[f"features.{layer}.bias"], stride, padding
+        )
+    return seen
+
+
+@cache
+def _features() -> dict[str, Tensor]:
+    return features(None, ALEX)
+
+
+def _relative(one: Tensor, others: Tensor) -> Tensor:
+    """How little some scores lie above the mean of others."""
+    return functional.softplus(others.mean() - one).mean() / 2
+
+
+def network(folder: Path = TRAINED) -> Enhancer:
+    """The network as it was trained here.
+
+    Raises:
+        FileNotFoundError: it was not.
+    """
+    path = folder / "esrgan.safetensors"
+    if not path.is_file():
+        raise FileNotFoundError(f"ESRGAN's recipe takes part by weights at {path}: python -m tests.benchmarks.esrgan")
+    return loaded(Enhancer(**SETTINGS), path.read_bytes())
+
+
+def keep(path: Path, state: bytes) -> None:
+    """Put a checkpoint where the last one is, whole."""
+    scratch = path.with_suffix(".part")
+    scratch.write_bytes(state)
+    scratch.replace(path)
+
+
+def main() -> None:
+    """Train it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the pictures the imaginer learned from")
+    parser.add_argument("--steps", type=int, required=True, help="as many as the imaginer's card says")
+    parser.add_argument("--out", type=Path, default=TRAINED)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    material = Material.of(asked.data, None, None)
+    kept_back = round(0.1 * len(material.photographs))
+    lesson = Enhancing(material.photographs, kept_back=kept_back, coder=recoded, **SETTINGS)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    checkpoint = asked.out / "esrgan.checkpoint"
+    with Progress() as progress:
+        task = progress.add_task("ESRGAN's recipe", total=asked.steps)
+        duel = trained(
+            Adversarial(lesson, opened("enhancer", Enhancer, Bench()), PerceptualDistance()),
+            Recipe(steps=asked.steps, rate=2e-4),
+            device=torch.device("cpu"),
+            checkpoint=checkpoint.read_bytes() if checkpoint.exists() else None,
+            every=EVERY,
+            keep=lambda _, state: keep(checkpoint, state),
+            tell=lambda done, _: progress.update(task, completed=done),
+        )
+    (asked.out / "esrgan.safetensors").write_bytes(packed(duel.painter))
+
+
+if __name__ == "__main__":
+    main()
