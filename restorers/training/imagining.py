@@ -14,6 +14,7 @@ ECCVW 2018, doi:10.1007/978-3-030-11021-5_5 (from a network of pixels on, and mi
 
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -25,6 +26,9 @@ from restorers.networks.enhancer import LEAK, Enhancer, larger, red_green_blue
 from restorers.training.enhancing import Enhancing, inner, unlikeness
 from restorers.training.loop import Batch, Lesson
 
+STRAY = 8
+"""Pixels of the enlarged picture by which what is compared is moved about: features and scores are computed in strides,
+and a painter who knew where they begin would draw a lattice that they do not see."""
 FOLD = 2  # pixels of luma a side that the critic takes in as channels
 WIDTH = 32  # of its first layer
 SEEN = 4.0  # weight of how different pictures look
@@ -81,15 +85,14 @@ class Imagining(Lesson[Duel]):
         return Duel(painter, Critic())
 
     def batch(self, step: int) -> Batch:
-        """What the enhancer was shown."""
-        return self.lesson.batch(step)
+        """What the enhancer was shown, and where what is compared begins."""
+        return *self.lesson.batch(step), torch.from_numpy(np.random.default_rng((6, step)).integers(0, STRAY, 2))
 
     def loss(self, network: Duel, batch: Batch) -> Tensor:
         """What the painter and what the critic are to lessen, each by its own weights alone."""
-        _, shown, truths, _ = batch
-        scale = truths.shape[-1] // shown.shape[-1]
-        made = self.lesson.made(network.painter, batch)
-        true, likely, beside = (inner(each, scale) for each in (truths, made, larger(shown, scale)))
+        pictures = batch[:-1]
+        made = self.lesson.made(network.painter, pictures)
+        true, likely, beside = self.compared(made, batch)
         pair = torch.cat([true[:, :1], likely[:, :1]]), torch.cat([beside[:, :1]] * 2)
         still = {name: value.detach() for name, value in network.critic.state_dict().items()}
         colored = (torch.clamp(red_green_blue(each), 0, 1) for each in (true, likely))
@@ -99,7 +102,17 @@ class Imagining(Lesson[Duel]):
             known, caught = network.critic(pair[0].detach(), pair[1]).chunk(2)
         passes = functional.softplus((real - passing).float()).mean()
         told = functional.softplus((caught - known).float()).mean()
-        return unlikeness(made, batch) + SEEN * seen.float().mean() + CRITICAL * passes + told
+        return unlikeness(made, pictures) + SEEN * seen.float().mean() + CRITICAL * passes + told
+
+    def compared(self, made: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """What a batch asks for, what was made of it and the bicubic enlargement, where they are compared."""
+        _, shown, truths, _, corner = batch
+        scale = truths.shape[-1] // shown.shape[-1]
+        y, x = corner.tolist()
+        true, likely, beside = (
+            inner(each, scale)[..., y : y - STRAY, x : x - STRAY] for each in (truths, made, larger(shown, scale))
+        )
+        return true, likely, beside
 
     def kept(self, network: Duel) -> nn.Module:
         """The painter alone."""

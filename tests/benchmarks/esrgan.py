@@ -20,10 +20,10 @@ from torch.nn import functional
 
 from restorers.metrics.perceptual import ALEX, PerceptualDistance, features
 from restorers.networks.card import Recipe
-from restorers.networks.enhancer import Enhancer, larger, red_green_blue
+from restorers.networks.enhancer import Enhancer, red_green_blue
 from restorers.networks.weights import loaded, opened, packed
 from restorers.restorer import Bench
-from restorers.training.enhancing import Enhancing, inner
+from restorers.training.enhancing import Enhancing
 from restorers.training.imagining import Duel, Imagining
 from restorers.training.loop import Batch, trained
 from tasks.material import Material
@@ -45,10 +45,8 @@ class Adversarial(Imagining):
 
     def loss(self, network: Duel, batch: Batch) -> Tensor:
         """Features, adversary and pixels, and what the critic is to lessen."""
-        _, shown, truths, _ = batch
-        scale = truths.shape[-1] // shown.shape[-1]
-        made = self.lesson.made(network.painter, batch)
-        true, likely, beside = (inner(each, scale) for each in (truths, made, larger(shown, scale)))
+        made = self.lesson.made(network.painter, batch[:-1])
+        true, likely, beside = self.compared(made, batch)
         pair = torch.cat([true[:, :1], likely[:, :1]]), torch.cat([beside[:, :1]] * 2)
         still = {name: value.detach() for name, value in network.critic.state_dict().items()}
         with torch.autocast(made.device.type, torch.bfloat16):

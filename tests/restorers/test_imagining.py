@@ -41,6 +41,17 @@ def test_it_begins_as_what_the_enhancer_has_learned_and_leaves_its_critic_behind
         assert torch.equal(value, painter.state_dict()[name])
 
 
+def test_what_is_compared_begins_elsewhere_each_time_and_is_the_same_place_of_all(lesson: Imagining) -> None:
+    corners = set()
+    for step in range(6):
+        batch = lesson.batch(step)
+        true, likely, beside = lesson.compared(batch[2], batch)
+        assert torch.equal(true, likely)
+        assert float((true - beside).abs().mean()) < 0.1
+        corners.add(tuple(batch[-1].tolist()))
+    assert len(corners) > 3
+
+
 def test_the_critic_learns_nothing_from_what_the_painter_is_to_lessen(
     lesson: Imagining, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,7 +85,7 @@ def test_a_critic_learns_to_tell_and_a_painter_to_look_alike(lesson: Imagining) 
     assert losses[-1] < losses[0]
     assert seen(lesson, duel) < 0.95 * before
     with torch.no_grad():
-        made, beside = lesson.lesson.made(duel.painter, batch)[:, :1], larger(batch[1][:, :1], 2)
+        made, beside = lesson.lesson.made(duel.painter, batch[:-1])[:, :1], larger(batch[1][:, :1], 2)
         told = duel.critic(batch[2][:, :1], beside) - duel.critic(made, beside)
     assert float(told.mean()) > 0
 
@@ -82,7 +93,7 @@ def test_a_critic_learns_to_tell_and_a_painter_to_look_alike(lesson: Imagining) 
 @torch.no_grad()
 def seen(lesson: Imagining, duel: Duel) -> float:
     batch = lesson.batch(0)
-    made = lesson.lesson.made(duel.painter, batch)
+    made = lesson.lesson.made(duel.painter, batch[:-1])
     gray = (torch.clamp(each[:, :1], 0, 1).expand(-1, 3, -1, -1) for each in (batch[2], made))
     return float(lesson.distance.between(*gray).mean())
 
