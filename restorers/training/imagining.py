@@ -31,8 +31,11 @@ STRAY = 8
 and a painter who knew where they begin would draw a lattice that they do not see."""
 FOLD = 2  # pixels of luma a side that the critic takes in as channels
 WIDTH = 32  # of its first layer
-SEEN = 4.0  # weight of how different pictures look
-CRITICAL = 0.1  # weight of what the critic says
+SEEN = 3.0  # weight of how different pictures look
+CRITICAL = 0.3  # weight of what the critic says
+CLOSELY = 2
+"""Times that pictures are enlarged for every second look: the features hardly see what is as fine as pixels, and a
+lattice of them is left in the picture where nobody looks closely."""
 
 
 class Critic(nn.Module):
@@ -95,7 +98,7 @@ class Imagining(Lesson[Duel]):
         true, likely, beside = self.compared(made, batch)
         pair = torch.cat([true[:, :1], likely[:, :1]]), torch.cat([beside[:, :1]] * 2)
         still = {name: value.detach() for name, value in network.critic.state_dict().items()}
-        colored = (torch.clamp(red_green_blue(each), 0, 1) for each in (true, likely))
+        colored = (looked_at(each, closely=bool(batch[-1][0] % 2)) for each in (true, likely))
         with torch.autocast(made.device.type, torch.bfloat16):
             seen = self.distance.between(*colored)
             real, passing = functional_call(network.critic, still, pair).chunk(2)
@@ -121,3 +124,12 @@ class Imagining(Lesson[Duel]):
     def scores(self, network: Duel) -> dict[str, float]:
         """What the enhancer is scored by: PSNR, which is lower than its own, as likely texture is not the true one."""
         return self.lesson.scores(network.painter)
+
+
+def looked_at(picture: Tensor, *, closely: bool) -> Tensor:
+    """Pictures `(N, 3, H, W)`, luma and chroma, as they are compared: red, green and blue; closely, the middle of them."""
+    if closely:
+        top, left = (side * (CLOSELY - 1) // (2 * CLOSELY) for side in picture.shape[-2:])
+        middle = picture[..., top : picture.shape[-2] - top, left : picture.shape[-1] - left]
+        picture = functional.interpolate(middle, scale_factor=CLOSELY, mode="bilinear", align_corners=False)
+    return torch.clamp(red_green_blue(picture), 0, 1)
