@@ -127,7 +127,7 @@ class Imagining(Lesson[Duel]):
 
 
 def looked_at(picture: Tensor, *, closely: bool) -> Tensor:
-    """Pictures `(N, 3, H, W)`, luma and chroma, as they are compared: red, green and blue; closely, the middle of them."""
+    """Pictures `(N, 3, H, W)`, luma and chroma, in red, green and blue, as they are compared; closely, their middle."""
     if closely:
         top, left = (side * (CLOSELY - 1) // (2 * CLOSELY) for side in picture.shape[-2:])
         middle = picture[..., top : picture.shape[-2] - top, left : picture.shape[-1] - left]
