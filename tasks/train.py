@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from restorers.metrics.perceptual import PerceptualDistance
+from restorers.metrics.perceptual import VGG, PerceptualDistance
 from restorers.networks.card import Card, Data, Recipe, digest
 from restorers.networks.enhancer import Enhancer
 from restorers.networks.weights import card, opened, packed
@@ -99,7 +99,7 @@ def _enhancing(material: Material, settings: Mapping[str, int], _: Lab) -> Enhan
 
 def _imagining(material: Material, settings: Mapping[str, int], lab: Lab) -> Imagining:
     begin = opened("enhancer", Enhancer, lab.bench)
-    return Imagining(_enhancing(material, settings, lab), begin, PerceptualDistance(lab.trunks))
+    return Imagining(_enhancing(material, settings, lab), begin, PerceptualDistance(lab.trunks, VGG))
 
 
 _ENHANCER = Course(
@@ -132,7 +132,7 @@ COURSES: Mapping[str, Course] = {
         begins="enhancer",
         beside=(
             Data(
-                name="AlexNet, as in LPIPS 0.1",
+                name="VGG 16, as in LPIPS 0.1",
                 licence="BSD-3-Clause (torchvision), BSD-2-Clause (LPIPS); learned from ImageNet, for research",
                 used="how different pictures look",
             ),

@@ -3,7 +3,8 @@
 It begins with the enhancer's weights, so that any mixture of the two networks' weights draws something between the two.
 What it draws must still be near to the truth, pixel by pixel; but the likeliest picture is a mean of all that could
 have been, and smoother than any of them. So it is also compared as eyes do, by LPIPS, and a critic is shown its luma
-and the photograph's, both beside the bicubic enlargement: it learns to pass for the photograph.
+and the photograph's, both beside the bicubic enlargement: it learns to pass for the photograph. LPIPS is by VGG, as
+AlexNet's strides overlook what is as fine as pixels: learned by that, a lattice of them was left in the picture.
 
 Goodfellow et al., *Generative Adversarial Nets*, NeurIPS 2014. Jolicoeur-Martineau, *The relativistic discriminator*,
 ICLR 2019; Sun, Fang, Schwing, *Towards a Better Global Loss Landscape of GANs*, NeurIPS 2020 (pairs, as here). Isola et
@@ -27,15 +28,14 @@ from restorers.training.enhancing import Enhancing, inner, unlikeness
 from restorers.training.loop import Batch, Lesson
 
 STRAY = 8
-"""Pixels of the enlarged picture by which what is compared is moved about: features and scores are computed in strides,
-and a painter who knew where they begin would draw a lattice that they do not see."""
+"""Pixels of the enlarged picture by which what is compared is moved about: scores are computed in strides, and whoever
+knew where they begin could draw a lattice that they do not see."""
 FOLD = 2  # pixels of luma a side that the critic takes in as channels
 WIDTH = 32  # of its first layer
 SEEN = 3.0  # weight of how different pictures look
 CRITICAL = 0.3  # weight of what the critic says
-CLOSELY = 2
-"""Times that pictures are enlarged for every second look: the features hardly see what is as fine as pixels, and a
-lattice of them is left in the picture where nobody looks closely."""
+LOOKED, LOOKED_PX = 2, 64
+"""Every second picture is compared as eyes do, and of it a part so many pixels a side: features take their time."""
 
 
 class Critic(nn.Module):
@@ -88,8 +88,8 @@ class Imagining(Lesson[Duel]):
         return Duel(painter, Critic())
 
     def batch(self, step: int) -> Batch:
-        """What the enhancer was shown, and where what is compared begins."""
-        return *self.lesson.batch(step), torch.from_numpy(np.random.default_rng((6, step)).integers(0, STRAY, 2))
+        """What the enhancer was shown, and where what is compared lies, as shares of what there is from 0 to 1."""
+        return *self.lesson.batch(step), torch.from_numpy(np.random.default_rng((6, step)).random(2))
 
     def loss(self, network: Duel, batch: Batch) -> Tensor:
         """What the painter and what the critic are to lessen, each by its own weights alone."""
@@ -98,7 +98,7 @@ class Imagining(Lesson[Duel]):
         true, likely, beside = self.compared(made, batch)
         pair = torch.cat([true[:, :1], likely[:, :1]]), torch.cat([beside[:, :1]] * 2)
         still = {name: value.detach() for name, value in network.critic.state_dict().items()}
-        colored = (looked_at(each, closely=bool(batch[-1][0] % 2)) for each in (true, likely))
+        colored = (looked_at(each, batch[-1]) for each in (true, likely))
         with torch.autocast(made.device.type, torch.bfloat16):
             seen = self.distance.between(*colored)
             real, passing = functional_call(network.critic, still, pair).chunk(2)
@@ -111,7 +111,7 @@ class Imagining(Lesson[Duel]):
         """What a batch asks for, what was made of it and the bicubic enlargement, where they are compared."""
         _, shown, truths, _, corner = batch
         scale = truths.shape[-1] // shown.shape[-1]
-        y, x = corner.tolist()
+        y, x = (int(STRAY * share) for share in corner.tolist())
         true, likely, beside = (
             inner(each, scale)[..., y : y - STRAY, x : x - STRAY] for each in (truths, made, larger(shown, scale))
         )
@@ -126,10 +126,10 @@ class Imagining(Lesson[Duel]):
         return self.lesson.scores(network.painter)
 
 
-def looked_at(picture: Tensor, *, closely: bool) -> Tensor:
-    """Pictures `(N, 3, H, W)`, luma and chroma, in red, green and blue, as they are compared; closely, their middle."""
-    if closely:
-        top, left = (side * (CLOSELY - 1) // (2 * CLOSELY) for side in picture.shape[-2:])
-        middle = picture[..., top : picture.shape[-2] - top, left : picture.shape[-1] - left]
-        picture = functional.interpolate(middle, scale_factor=CLOSELY, mode="bilinear", align_corners=False)
-    return torch.clamp(red_green_blue(picture), 0, 1)
+def looked_at(picture: Tensor, corner: Tensor) -> Tensor:
+    """Parts of some of the pictures `(N, 3, H, W)`, luma and chroma, in red, green and blue."""
+    top, left = (
+        int(share * max(side - LOOKED_PX, 0)) for share, side in zip(corner.tolist(), picture.shape[-2:], strict=True)
+    )
+    part = picture[::LOOKED, :, top : top + LOOKED_PX, left : left + LOOKED_PX]
+    return torch.clamp(red_green_blue(part), 0, 1)

@@ -2,7 +2,7 @@
 
 Its losses are those of Wang et al., *ESRGAN*, ECCVW 2018: features before the last activation, compared by their
 absolute differences; a relativistic average adversary, times 0.005; the picture's absolute difference, times 0.01.
-Features are AlexNet's, as ours are, not VGG's: those judge both.
+Features are VGG's, of the same parts of the same pictures as ours.
 
 python -m tests.benchmarks.esrgan --data FOLDER --steps N [--out FOLDER]
 """
@@ -18,13 +18,13 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional
 
-from restorers.metrics.perceptual import ALEX, PerceptualDistance, features
+from restorers.metrics.perceptual import LAYERS, VGG, PerceptualDistance, features
 from restorers.networks.card import Recipe
-from restorers.networks.enhancer import Enhancer, red_green_blue
+from restorers.networks.enhancer import Enhancer
 from restorers.networks.weights import loaded, opened, packed
 from restorers.restorer import Bench
 from restorers.training.enhancing import Enhancing
-from restorers.training.imagining import Duel, Imagining
+from restorers.training.imagining import Duel, Imagining, looked_at
 from restorers.training.loop import Batch, trained
 from tasks.material import Material
 from tasks.media.recode import recoded
@@ -34,9 +34,7 @@ PIXELS, ADVERSARY = 0.01, 0.005
 TRAINED = Path("build/esrgan")
 EVERY = 200
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pictures
-CONVOLUTIONS = {0: (4, 2), 3: (1, 2), 6: (1, 1), 8: (1, 1), 10: (1, 1)}
-"""Stride and padding of AlexNet's, by torchvision's numbers."""
-POOLED = (3, 6)
+POOLED = (5, 10, 17, 24)
 """Those that see what was pooled."""
 
 
@@ -50,7 +48,7 @@ class Adversarial(Imagining):
         pair = torch.cat([true[:, :1], likely[:, :1]]), torch.cat([beside[:, :1]] * 2)
         still = {name: value.detach() for name, value in network.critic.state_dict().items()}
         with torch.autocast(made.device.type, torch.bfloat16):
-            wanted, seen = (deepest(red_green_blue(each)) for each in (true, likely))
+            wanted, seen = (deepest(looked_at(each, batch[-1])) for each in (true, likely))
             real, passing = functional_call(network.critic, still, pair).float().chunk(2)
             known, caught = network.critic(pair[0].detach(), pair[1]).float().chunk(2)
         adversary = _relative(passing, real) + _relative(-real, -passing)
@@ -60,24 +58,23 @@ class Adversarial(Imagining):
 
 
 def deepest(picture: Tensor) -> Tensor:
-    """What AlexNet's last convolution says, before its activation, of pictures `(N, 3, H, W)`, sRGB in [0, 1]."""
+    """What VGG's last convolution says, before its activation, of pictures `(N, 3, H, W)`, sRGB in [0, 1]."""
     weights = _features()
     mean, spread = (picture.new_tensor(each).view(3, 1, 1) for each in (MEAN, SPREAD))
     seen = (picture - mean) / spread
-    for layer, (stride, padding) in CONVOLUTIONS.items():
-        if layer in POOLED:
-            seen = functional.max_pool2d(seen, 3, 2)
+    for layer in LAYERS["vgg"]:
         if layer:
             seen = torch.relu(seen)
-        seen = functional.conv2d(
-            seen, weights[f"features.{layer}.weight"], weights[f"features.{layer}.bias"], stride, padding
-        )
+        if layer in POOLED:
+            seen = functional.max_pool2d(seen, 2)
+        weight, bias = (weights[f"features.{layer}.{part}"] for part in ("weight", "bias"))
+        seen = functional.conv2d(seen, weight, bias, padding=1)
     return seen
 
 
 @cache
 def _features() -> dict[str, Tensor]:
-    return features(None, ALEX)
+    return features(None, VGG)
 
 
 def _relative(one: Tensor, others: Tensor) -> Tensor:
@@ -121,7 +118,7 @@ def main() -> None:
     with Progress() as progress:
         task = progress.add_task("ESRGAN's recipe", total=asked.steps)
         duel = trained(
-            Adversarial(lesson, opened("enhancer", Enhancer, Bench()), PerceptualDistance()),
+            Adversarial(lesson, opened("enhancer", Enhancer, Bench()), PerceptualDistance(None, VGG)),
             Recipe(steps=asked.steps, rate=2e-4),
             device=torch.device("cpu"),
             checkpoint=checkpoint.read_bytes() if checkpoint.exists() else None,

@@ -1,6 +1,6 @@
 """Clean pictures made larger again with likely texture: how alike they look, and what that costs in decibels.
 
-LPIPS by AlexNet is what our network learned by; LPIPS and DISTS by VGG it never saw.
+LPIPS by VGG is what our network learned by; LPIPS by AlexNet it never saw, and DISTS looks through VGG otherwise.
 """
 
 from collections.abc import Callable, Iterator, Mapping

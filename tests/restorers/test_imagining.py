@@ -3,7 +3,7 @@ import pytest
 import torch
 from skimage import data
 
-from restorers.metrics.perceptual import PerceptualDistance
+from restorers.metrics.perceptual import VGG, PerceptualDistance
 from restorers.networks.card import Recipe
 from restorers.networks.enhancer import Enhancer, larger
 from restorers.training import imagining
@@ -24,7 +24,7 @@ def lesson() -> Imagining:
     begin = enhancing.network()
     for parameter in begin.parameters():
         parameter.data += 0.01 * torch.randn_like(parameter)
-    return Imagining(enhancing, begin.requires_grad_(False), PerceptualDistance())
+    return Imagining(enhancing, begin.requires_grad_(False), PerceptualDistance(None, VGG))
 
 
 def gradients(lesson: Imagining, duel: Duel) -> dict[str, torch.Tensor]:
