@@ -186,9 +186,9 @@ def _unexplained(differences: Floats, means: Floats) -> Floats:
 
     The gradient is taken off only where it explains far more than chance would: in calm blocks it would take grain.
     """
-    gradients = np.stack(_gradients(means.mean(1)), -1).reshape(len(means), -1, 2)
+    gradients = np.stack(_gradients(means.mean(1)), -1).reshape(len(means), BLOCK**2, 2)
     basis = np.linalg.qr(gradients)[0]
-    values = (differences - differences.mean((2, 3), keepdims=True)).reshape(len(means), 3, -1)
+    values = (differences - differences.mean((2, 3), keepdims=True)).reshape(len(means), 3, BLOCK**2)
     explained = values @ basis
     clear = (explained**2).sum((1, 2)) > SHIFTED * (values**2).sum((1, 2))
     values = np.where(clear[:, None, None], values - explained @ basis.transpose(0, 2, 1), values)

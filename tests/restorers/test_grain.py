@@ -134,6 +134,14 @@ def test_clean_film_has_next_to_no_grain() -> None:
     assert measured(footage_of(moving("static"))).strength < 1e-4
 
 
+def test_small_frames_that_the_camera_leaves_between_two_exposures_are_measured_one_by_one() -> None:
+    ground = scene(1, (48, 96), seed=1).clean[0]
+    apart = torch.stack([ground[..., 20:68], ground[..., :48]])
+    found = measured(footage_of(apart + grain(apart, 0.05)))
+    assert found.method == "single-frame"
+    assert found.strength > 0.02
+
+
 def test_a_single_frame_out_of_focus_is_measured_by_its_residual_and_says_so() -> None:
     sharp = moving("static", length=1)
     clean = torch.from_numpy(gaussian_filter(sharp.numpy(), (0, 0, 4, 4)))
