@@ -23,6 +23,7 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from restorers.metrics.perceptual import PerceptualDistance
+from restorers.networks.enhancer import FOLD as PIXELS
 from restorers.networks.enhancer import LEAK, Enhancer, larger, red_green_blue
 from restorers.training.enhancing import Enhancing, inner, unlikeness
 from restorers.training.loop import Batch, Lesson
@@ -34,6 +35,8 @@ FOLD = 2  # pixels of luma a side that the critic takes in as channels
 WIDTH = 32  # of its first layer
 SEEN = 3.0  # weight of how different pictures look
 CRITICAL = 0.3  # weight of what the critic says
+LATTICE = 0.3  # weight of what is wrong alike from fold to fold
+TILES = 4  # folds a side that this is looked for in
 LOOKED, LOOKED_PX = 2, 64
 """Every second picture is compared as eyes do, and of it a part so many pixels a side: features take their time."""
 
@@ -105,7 +108,9 @@ class Imagining(Lesson[Duel]):
             known, caught = network.critic(pair[0].detach(), pair[1]).chunk(2)
         passes = functional.softplus((real - passing).float()).mean()
         told = functional.softplus((caught - known).float()).mean()
-        return unlikeness(made, pictures) + SEEN * seen.float().mean() + CRITICAL * passes + told
+        alike = lattice(made[:, :1] - batch[2][:, :1], folded=PIXELS * (made.shape[-1] // batch[1].shape[-1]))
+        likely_to_be = SEEN * seen.float().mean() + CRITICAL * passes + LATTICE * alike
+        return unlikeness(made, pictures) + likely_to_be + told
 
     def compared(self, made: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """What a batch asks for, what was made of it and the bicubic enlargement, where they are compared."""
@@ -124,6 +129,18 @@ class Imagining(Lesson[Duel]):
     def scores(self, network: Duel) -> dict[str, float]:
         """What the enhancer is scored by: PSNR, which is lower than its own, as likely texture is not the true one."""
         return self.lesson.scores(network.painter)
+
+
+def lattice(error: Tensor, *, folded: int) -> Tensor:
+    """How much of the errors of luma `(N, 1, H, W)` is alike from fold to fold: 1 by chance, up to 16 where all is.
+
+    A network that is given nothing random has one way to look rough where it knows nothing: the same pattern in every
+    fold of `folded` pixels a side that it draws at once.
+    """
+    places = functional.pixel_unshuffle(error, folded)
+    mean = functional.avg_pool2d(places, TILES)
+    alike = (mean - mean.mean(1, keepdim=True)).square().mean()
+    return TILES**2 * alike / (places - places.mean(1, keepdim=True)).square().mean().clamp(min=1e-8)
 
 
 def looked_at(picture: Tensor, corner: Tensor) -> Tensor:

@@ -112,3 +112,11 @@ def test_a_critic_sees_what_the_enlargement_lacks() -> None:
     luma = torch.rand((2, 1, 64, 96))
     assert critic(luma, luma).shape == (2, 1, 8, 12)
     assert not torch.allclose(critic(luma, luma), critic(luma, 0 * luma))
+
+
+def test_a_lattice_is_told_from_errors_of_chance() -> None:
+    chance = torch.randn((4, 1, 128, 128), generator=torch.Generator().manual_seed(5))
+    pattern = torch.randn((1, 1, 8, 8), generator=torch.Generator().manual_seed(6)).repeat(4, 1, 16, 16)
+    assert float(imagining.lattice(chance, folded=8)) == pytest.approx(1, abs=0.1)
+    assert float(imagining.lattice(pattern, folded=8)) == pytest.approx(16, abs=0.1)
+    assert float(imagining.lattice(chance + 0.3 * pattern, folded=8)) > 1.5
