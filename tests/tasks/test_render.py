@@ -30,6 +30,7 @@ def enlargement(factor: int) -> Enlargement:
             "laid": None,
             "amount": 1,
             "profile": "linear",
+            "invention": 1.0,
             "precision": None,
             "brought": None,
             "device": "cpu",
