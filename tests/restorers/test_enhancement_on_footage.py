@@ -95,7 +95,7 @@ def test_likely_texture_looks_more_like_the_truth_than_the_likeliest_picture(vid
         done = treatment.examine(scan, BENCH).applied(clip, 2, 3, BENCH)
         drawn, truth = (torch.clamp(each, 0, 1) for each in (brightness(done[2]), frames[2]))
         distances[profile] = look(truth, drawn)
-    assert distances["perceptual"] < 0.8 * distances["fidelity"]
+    assert distances["perceptual"] < 0.9 * distances["fidelity"]
 
 
 @pytest.mark.parametrize("film", FILMS[:2])

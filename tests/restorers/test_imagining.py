@@ -9,7 +9,7 @@ from restorers.networks.enhancer import Enhancer, larger
 from restorers.training import imagining
 from restorers.training.enhancing import Enhancing
 from restorers.training.imagining import Critic, Duel, Imagining
-from restorers.training.loop import trained
+from restorers.training.loop import Batch, trained
 
 PHOTOGRAPHS = [
     np.ascontiguousarray(picture[:256, :384]) for picture in (data.astronaut(), data.coffee(), data.rocket())
@@ -69,7 +69,7 @@ def test_the_critic_learns_nothing_from_what_the_painter_is_to_lessen(
 
 
 def test_a_critic_learns_to_tell_and_a_painter_to_look_alike(lesson: Imagining) -> None:
-    batch = lesson.batch(0)
+    batch = few(lesson)
     with torch.random.fork_rng():
         torch.manual_seed(2)
         duel = lesson.network()
@@ -90,9 +90,15 @@ def test_a_critic_learns_to_tell_and_a_painter_to_look_alike(lesson: Imagining) 
     assert float(told.mean()) > 0
 
 
+def few(lesson: Imagining) -> Batch:
+    """Four pictures, and where they are compared."""
+    *pictures, corner = lesson.batch(0)
+    return *(each[:4] for each in pictures), corner
+
+
 @torch.no_grad()
 def seen(lesson: Imagining, duel: Duel) -> float:
-    batch = lesson.batch(0)
+    batch = few(lesson)
     made = lesson.lesson.made(duel.painter, batch[:-1])
     gray = (torch.clamp(each[:, :1], 0, 1).expand(-1, 3, -1, -1) for each in (batch[2], made))
     return float(lesson.distance.between(*gray).mean())
