@@ -210,6 +210,7 @@ def enlargement(grain: str = "keep") -> Enlargement:
         laid=None,
         amount=1,
         profile="linear",
+        invention=1,
         precision=None,
         brought=None,
         device="cpu",
