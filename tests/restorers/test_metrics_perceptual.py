@@ -18,6 +18,7 @@ from restorers.metrics.perceptual import (
     trunk_path,
 )
 from restorers.restorer import MissingWeights
+from tests.trunks import wants_trunks
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,7 @@ def test_a_trunk_that_no_package_has_is_asked_for_by_torch_s_name(tmp_path: Path
     assert "pip install" not in str(caught.value)
 
 
+@wants_trunks
 def test_the_packed_trunk_is_torchvision_s() -> None:
     weights = features(None, ALEX)
     assert weights["features.0.weight"].shape == (64, 3, 11, 11)
@@ -69,12 +71,14 @@ def test_the_packed_trunk_is_torchvision_s() -> None:
     torch.testing.assert_close(first[-3:], torch.tensor([5.5822e-02, 2.1575e-02, 4.9963e-02]), atol=5e-6, rtol=0)
 
 
+@wants_trunks
 def test_the_packed_trunk_gives_the_distance_the_paper_defines() -> None:
     generator = torch.Generator().manual_seed(1)
     a, b = torch.rand((2, 3, 72, 96), generator=generator)
     assert PerceptualDistance()(a, b) == pytest.approx(published(a, b, features(None, ALEX)), rel=1e-4)
 
 
+@wants_trunks
 def test_distances_of_pairs_are_those_of_each_and_gradients_pass() -> None:
     generator = torch.Generator().manual_seed(2)
     a, b = torch.rand((2, 2, 3, 64, 64), generator=generator)

@@ -14,6 +14,7 @@ from tasks.lab import Lab
 from tasks.media.ffmpeg import run
 from tasks.media.vmaf import Vmaf, VmafMeter
 from tasks.quality import Quality, quality
+from tests.trunks import wants_trunks
 
 FRAMES = 4
 
@@ -101,6 +102,7 @@ def test_an_absent_trunk_is_told_and_the_rest_is_measured(
     assert Quality.trunk_digests(tmp_path) == Quality.trunk_digests(None) == {}
 
 
+@wants_trunks
 def test_lpips_is_measured_by_the_packed_trunk(lab: Lab) -> None:
     before, after = shot(), shot(blur=1)
     found, same = quality([before], [after], lab), quality([before], [before], lab)
