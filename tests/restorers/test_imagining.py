@@ -10,10 +10,13 @@ from restorers.training import imagining
 from restorers.training.enhancing import Enhancing
 from restorers.training.imagining import Critic, Duel, Imagining
 from restorers.training.loop import Batch, trained
+from tests.trunks import wants_trunks
 
 PHOTOGRAPHS = [
     np.ascontiguousarray(picture[:256, :384]) for picture in (data.astronaut(), data.coffee(), data.rocket())
 ]
+pytestmark = wants_trunks
+
 CPU = torch.device("cpu")
 
 
