@@ -24,6 +24,7 @@ class Origin(IntEnum):
     ESTIMATED = 4
     REGRAINED = 5
     CORRECTED = 6
+    UNCERTAIN = 7
     BORROWED = 64
     INTERPOLATED = 112
     GENERATED = 128

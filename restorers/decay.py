@@ -1,137 +1,132 @@
-"""Undo the fading of chromogenic dyes.
+"""Undo the fading of color film, in the amounts of its dyes; and the yellowing of black-and-white.
 
-Each dye layer loses a share of its density and the base gains a stain. A scanner sees three channels, in each of which
-all dyes absorb a little, so with M the dyes' absorptions (rows red, green, blue; columns cyan, magenta, yellow)
+A scanner's red, green and blue each see all three dyes, so no gain of a channel undoes what one of them lost. By a
+model of the film's spectra the amounts of dye are found that are left, the fade that explains places of which it is
+known what they looked like, and the amounts there were; these are shown as they are projected. See `restorers.dyes`.
 
-    faded = M diag(share) M^-1 density + stain
+What is known comes from a person: clear leader, grays, a chart, places of a copy that has not faded, the stock. Where
+nothing is known a small network guesses by the reel's pictures. It says how likely its guess brings the colors closer
+to what they were; where that is doubtful the reel is left as found. So it is where places look as sound film would
+show them, and where the picture is monochrome but nobody said it is silver: tinting and toning are the color a
+black-and-white print was given.
 
-What is black, gray or clear on a print was equally dense in all layers once. Such places are pointed at by a person
-(the surest way: clear film from the leader, a gray, a black), or the blacks and whites of the reel are taken to be
-neutral; that blacks are is the premise of
-
-Chatterjee, Trumpy, Ruedel, Digital Unfading of Chromogenic Film Informed by Its Spectral Densities, Heritage 6(4),
+Gschwind, Frey, *Electronic Imaging, a Tool for the Reconstruction of Faded Color Photographs*, JIST 38(6), 1994.
+Chatterjee, Trumpy, Ruedel, *Digital Unfading of Chromogenic Film Informed by Its Spectral Densities*, Heritage 6(4),
 2023. doi:10.3390/heritage6040181
-
-The layer that kept the widest range is left as it is and the others are brought to it: how much all layers lost
-together cannot be read off a faded reel. M is that of no stock in particular; a stock's own dyes would do better.
-Without references the result is a guess at best: a reel of sunsets looks like one
-whose cyan is gone. Such an examination states its confidence (agreement within the reel, not a probability) and leaves
-the reel as found where the evidence is weak, as well as where the picture is monochrome: tinting and toning are the
-color a black-and-white print was given.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
 
 import cv2
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
+from pydantic import Field, field_validator, model_validator
 from typing_extensions import override
 
 from restorers.clip import Clip
+from restorers.dyes import stocks
+from restorers.dyes.fade import Fade
+from restorers.dyes.film import Film
+from restorers.dyes.fit import Fit, Place, fitted
+from restorers.dyes.scanner import GENERIC_LAMPS, Scanner
+from restorers.dyes.stocks import Floats
+from restorers.networks.unfader import Unfader
+from restorers.networks.weights import opened
 from restorers.render import Footage
 from restorers.restorer import Bench, Remedy, RestorationError, Restorer, Scope
-
-Triple = tuple[float, float, float]
-Points = NDArray[np.float64]
-"""Densities of places that were neutral, `(N, 3)`: red, green, blue."""
-
-DYES = ((1.0, 0.08, 0.02), (0.15, 1.0, 0.10), (0.10, 0.18, 1.0))
-"""Absorptions of chromogenic dyes, each against its own peak; means of the data sheets of Kodak 2383, 2393, 5386,
-Ektachrome 100D, Fuji 3513, 3523, Provia and Velvia over 30 nm at 650, 540 and 450 nm."""
-
-LEAST_SHARE = 0.1
-"""A layer with less left cannot be brought back: its grain would be raised tenfold with it."""
-
-SOUND_SHARE = 0.86
-"""Unfaded photographs show shares down to here for want of neutral blacks (nine in ten sets of four): no evidence."""
-
-TAIL = 0.003
-"""Share of a reel's picture taken for its blacks, and for its whites."""
+from restorers.unfading import blind, severity, silver
+from restorers.unfading.baking import Colors, Undoing
+from restorers.unfading.optics import Reading
+from restorers.unfading.references import Lamps, Patch, Reference, Shown, grouped
+from restorers.unfading.soundness import sound
+from restorers.unfading.unfaded import Station, Unfading
 
 FINE, COARSE = 128, 16
-"""Blocks over the height of a frame: small ones for blacks, large ones, where noise vanishes, for monochrome."""
-
+"""Blocks over the height of a frame: small ones for its colors, large ones, where noise vanishes, for monochrome."""
+COLORS = 400  # of a frame that are looked at
 MONOCHROME_SPREAD = 0.02
 """Density by which the channels of a monochrome picture may stray from one curve."""
-
-
-class Unfading(Remedy):
-    """What is left of the cyan, magenta and yellow dye, and the density the base has gained."""
-
-    share: Triple = Field((1.0, 1.0, 1.0), description="share of each dye taken to be left, above 0")
-    stain: Triple = Field((0.0, 0.0, 0.0), description="density gained by the red, green and blue channel")
-    dyes: tuple[Triple, Triple, Triple] = Field(DYES, description="absorption of each dye in red, green and blue")
-    strength: float = Field(1.0, ge=0, le=1, description="0 leaves the print as found, 1 undoes all of it")
-    confidence: float = Field(1.0, ge=0, le=1, description="agreement of the evidence; 1 where a person gave it")
-    found: str = Field("", description="how share and stain were found, or why nothing is done")
-
-    @property
-    def identity(self) -> bool:
-        """Whether it leaves every clip as found, value for value."""
-        return self.strength == 0 or (self.share == (1.0, 1.0, 1.0) and self.stain == (0.0, 0.0, 0.0))
-
-    @override
-    def apply(self, clip: Clip, bench: Bench) -> Clip:
-        if self.identity:
-            return clip
-        matrix, offset = self._affine()
-        return clip.toned(mixed(clip.frames, matrix, offset))
-
-    def undone(self, clip: Clip) -> Clip:
-        """The clip before `apply`, to rounding: layers are reversible."""
-        if self.identity:
-            return clip
-        matrix, offset = self._affine()
-        inverse = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
-        return clip.toned(mixed(clip.frames, inverse, -inverse @ offset))
-
-    @override
-    def summary(self) -> str:
-        if self.identity:
-            return f"left as found: {self.found or 'strength 0'}"
-        share, stain = (" ".join(f"{v:.2f}" for v in values) for values in (self.share, self.stain))
-        dyes = f"cyan magenta yellow left {share}, stain in red green blue {stain}"
-        return f"{dyes}, confidence {self.confidence:.2f}, {self.found}"
-
-    def _affine(self) -> tuple[Points, Points]:
-        """Matrix and offset from faded density to density, strength included."""
-        absorbed = neutral(self.dyes)
-        whole = absorbed @ np.diag(1 / np.array(self.share)) @ np.linalg.inv(absorbed)
-        matrix = np.eye(3) + self.strength * (whole - np.eye(3))
-        return matrix, -self.strength * whole @ np.array(self.stain)
-
-
-class Patch(BaseModel):
-    """A rectangle on one frame, in pixels of the frame as this treatment sees it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    frame: int = Field(ge=0, description="reel number of the frame")
-    x: int = Field(ge=0, description="left edge, pixels from the left")
-    y: int = Field(ge=0, description="upper edge, pixels from the top")
-    width: int = Field(ge=1, description="pixels")
-    height: int = Field(ge=1, description="pixels")
+LEAST_SHARE = 0.04
+"""A dye with less left is in the noise of any scan: references that say so are not what they are said to be."""
+UNEXPLAINED = 0.15
+"""Density by which the likeliest fade may still not explain a reference."""
+MARGIN = 0.1  # density around what the reel shows that the lattice reaches
+OTHERS = 16  # fades that may be, too, by which it is told how sure the colors are
+STEP = 0.4  # of the severity, from lattice to lattice at most
 
 
 class DecayCorrection(Restorer):
-    """Bring every dye layer back to the density it was developed to."""
+    """Bring every dye back to the amount it was developed to."""
 
     kind: Literal["decay"] = "decay"
     strength: float = Field(1.0, ge=0, le=1, description="0 leaves the print as found")
-    clear: Patch | None = Field(None, description="clear film, such as the leader: shows the stain")
-    gray: Patch | None = Field(None, description="something that was a neutral gray")
-    black: Patch | None = Field(None, description="something that was a neutral black: shows what the layers lost")
-    confidence: float = Field(
-        0.4, ge=0, le=1, description="least confidence at which a reel without references is changed at all"
+    image: Literal["dyes", "silver"] = Field(
+        "dyes",
+        description="what the picture is made of. silver: black-and-white, neither tinted nor toned, whose yellowing "
+        "and browning are to be undone",
     )
-    samples: int = Field(16, ge=4, le=256, description="frames looked at where no reference is given")
+    stock: str = Field(
+        "generic",
+        description="film stock whose dyes the film has, e.g. kodak-5384; generic, or generic-negative, if not known",
+    )
+    lamps: Lamps = Field(
+        GENERIC_LAMPS,
+        min_length=3,
+        max_length=3,
+        description="where the scanner's red, green and blue peak and how wide they are at half their height, nm",
+    )
+    references: tuple[Reference, ...] = Field((), description="places of which it is known what they looked like")
+    even: tuple[Patch, ...] = Field(
+        (), description="places that were of one color all over: show how fading differs over the frame"
+    )
+    drift: bool = Field(
+        False, description="fading may differ along the reel, in a straight line between frames that have references"
+    )
+    colors: Colors | None = Field(
+        None,
+        description="projected: as the film looks in a projector. scanned: as the scanner would have shown it unfaded. "
+        "Scanned of negatives, projected of all else, if not given",
+    )
+    confidence: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="where nothing is known: how likely a guess must bring colors closer to what they were to be made",
+    )
+    unknown: float = Field(
+        10.0, gt=0, description="dE by which a color may be wrong before its pixels are marked as not known"
+    )
+    samples: int = Field(16, ge=4, le=256, description="frames looked at for the range and noise of a reel")
+    nodes: Literal[33, 65] = Field(65, description="nodes on a side of the lattice; 33 for previews")
 
     scope: ClassVar[Scope] = Scope.REEL
     remedy: ClassVar[type[Remedy]] = Unfading
+    revision: ClassVar[int] = 2
+
+    @field_validator("stock")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            stocks.stock(name)
+        except KeyError as error:
+            raise ValueError(error.args[0]) from error
+        return name
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.even and not self.references:
+            raise ValueError("'even' tells how fading differs over the frame, not how far it goes: give 'references'")
+        if self.drift and len(grouped(self.references)) < 2:
+            raise ValueError("'drift' wants references on two frames at least")
+        if self.image == "silver" and (self.even or self.drift or any(r.was == "color" for r in self.references)):
+            raise ValueError("silver has no colors, and neither 'even' nor 'drift': give clear and gray references")
+        return self
+
+    @property
+    @override
+    def networks(self) -> tuple[str, ...]:
+        return () if self.references or self.image == "silver" or self.strength == 0 else ("unfader",)
 
     @override
     def examine(self, footage: Footage, bench: Bench) -> Unfading:
@@ -139,124 +134,181 @@ class DecayCorrection(Restorer):
 
         Raises:
             RestorationError: a reference is not on the footage, or the references contradict one another.
+            MissingWeights: nothing is known, and the network that guesses is not there.
         """
         if self.strength == 0:
-            return Unfading(strength=0, found="strength 0")
-        frames, coarse = [], []
+            return self._left("strength 0")
+        look = self._looked(footage)
+        if self.image == "silver":
+            return self._of_silver(footage, look)
+        if not self.references and monochrome(look.coarse):
+            return self._left("the picture is monochrome; if it is silver, and neither tinted nor toned, say so")
+        return self._by_references(footage, look) if self.references else self._by_pictures(look, bench)
+
+    def _looked(self, footage: Footage) -> "Look":
+        negative = stocks.stock(self.stock).kind == "negative"
+        try:
+            reading = Reading.of(footage.source.space, negative=negative)
+        except ValueError as error:
+            raise RestorationError(f"decay: {error}") from error
+        fine, coarse, noise, ends = [], [], [], []
         for clip in footage.sample(self.samples):
-            frames.append(_blocks(clip, FINE))
+            blocks = _blocks(clip, FINE).reshape(-1, 3)
+            fine.append(blocks[:: max(1, len(blocks) // COLORS)][:COLORS])
             coarse.append(_blocks(clip, COARSE).reshape(-1, 3))
-        if monochrome(np.concatenate(coarse)):
-            return Unfading(found="the picture is monochrome")
-        patches = {
-            n: p for n, p in (("clear", self.clear), ("gray", self.gray), ("black", self.black)) if p is not None
-        }
-        return self._from_references(footage, patches) if patches else self._from_statistics(frames)
-
-    def _from_references(self, footage: Footage, patches: dict[str, Patch]) -> Unfading:
-        points = np.array([_density_of(footage, name, patch) for name, patch in patches.items()])
-        share, stain = neutral_fit(_dyes_of(points), clear="clear" in patches)
-        if not (share.min() >= LEAST_SHARE and share.max() <= 1 / LEAST_SHARE):
-            measured = "; ".join(
-                f"{n} {d[0]:.2f} {d[1]:.2f} {d[2]:.2f}" for n, d in zip(patches, points.tolist(), strict=True)
-            )
-            raise RestorationError(
-                f"the decay references leave a dye {share.min():.2f} of its density, expected at least {LEAST_SHARE} "
-                f"({measured} red green blue): point at places that were neutral, the black denser than the clear"
-            )
-        return self._remedy(share, stain, 1.0, f"from {', '.join(patches)} pointed at")
-
-    def _from_statistics(self, frames: list[Points]) -> Unfading:
-        if len(frames) < 4:
-            return Unfading(confidence=0, found=f"{len(frames)} frames are too few to tell fading from color")
-        amounts = [_dyes_of(frame) for frame in frames]
-        points = tails(amounts)
-        share, stain = neutral_fit(points)
-        sure = agreement(amounts, points)
-        if sure < self.confidence:
-            found = f"the evidence is weak, confidence {sure:.2f} below {self.confidence:.2f}"
-            return Unfading(confidence=sure, found=found)
-        if share.min() < LEAST_SHARE:
-            return Unfading(confidence=sure, found=f"a layer seems to have {share.min():.2f} of its density left")
-        if share.min() >= SOUND_SHARE:
-            found = f"blacks keep at least {share.min():.2f} of their density in every layer: no fading to be seen"
-            return Unfading(confidence=sure, found=found)
-        return self._remedy(share, stain, sure, f"from blacks and whites of {len(frames)} frames")
-
-    def _remedy(self, share: Points, stain: Points, confidence: float, found: str) -> Unfading:
-        """The remedy of shares and stains of dyes."""
-        return Unfading(
-            share=_triple(share),
-            stain=_triple(neutral(DYES) @ stain),
-            strength=self.strength,
-            confidence=confidence,
-            found=found,
+            noise.append(_noise(clip))
+            ends.append(np.quantile(clip.frames[:, :, ::2, ::2].cpu().numpy(), (0.0005, 0.9995)))
+        return Look(
+            reading, np.stack(fine), np.concatenate(coarse), float(np.median(noise)), float(min(e[0] for e in ends)),
+            float(max(e[1] for e in ends)),
         )
 
+    def _by_references(self, footage: Footage, look: "Look") -> Unfading:
+        places = [reference.place(footage, look.reading) for reference in self.references]
+        scanner = Scanner.narrow("the scanner", *self.lamps)
+        stock = stocks.stock(self.stock)
+        unfaded = sound(stock, scanner, places)
+        if unfaded is not None:
+            shown = tuple(Shown.of(r, p, 0.0) for r, p in zip(self.references, places, strict=True))
+            return self._left(f"the references look as sound {unfaded} would show them", shown)
+        film = Film.above_base(stock, scanner)
+        fit = fitted(film, places)
+        self._checked(fit)
+        shown = tuple(Shown.of(*each) for each in zip(self.references, places, fit.left.tolist(), strict=True))
+        names = ", ".join(dict.fromkeys(reference.was for reference in self.references))
+        found = f"from {len(places)} references ({names})"
+        stations = self._stations(film, fit, places) if self.drift else ()
+        uneven = self._unevenness(film, fit, footage, look.reading)
+        return self._baked(
+            film, look, fit.fade, fit.drawn(OTHERS, seed=0),
+            share_spread=_triple(fit.spread[:3]), stain_spread=float(fit.spread[4]), references=shown, found=found,
+            stations=stations, uneven=uneven,
+        )  # fmt: skip
 
-def neutral(dyes: tuple[Triple, Triple, Triple]) -> Points:
-    """Absorptions `(3, 3)` with dyes measured so that equal amounts of all three are neutral."""
-    absorbed = np.array(dyes)
-    balanced: Points = absorbed / absorbed.sum(axis=1, keepdims=True)
-    return balanced
+    def _checked(self, fit: Fit) -> None:
+        least = min(fit.fade.share)
+        worst = int(np.argmax(fit.left))
+        if least < LEAST_SHARE:
+            raise RestorationError(
+                f"the decay references leave a dye {least:.2f} of its density, expected at least {LEAST_SHARE}: "
+                "point at places that were as they are said to have been"
+            )
+        if fit.left[worst] > UNEXPLAINED:
+            reference = self.references[worst]
+            raise RestorationError(
+                f"the decay references contradict one another: no fade explains all of them, the one on "
+                f"{reference.words}, which was {reference.was}, by {fit.left[worst]:.2f} D least; look at it again"
+            )
+
+    def _stations(self, film: Film, fit: Fit, places: Sequence[Place]) -> tuple[Station, ...]:
+        seen = {}
+        for number, indices in grouped(self.references).items():
+            here = [places[i] for i in indices if places[i].scanner is None]
+            if here:
+                seen[number] = [(place.densities, before) for place, before in zip(here, fit.before(film, here), strict=True)]
+        return tuple(Station(frame=n, severity=s) for n, s in severity.along(film, fit.fade, seen).items())
+
+    def _unevenness(self, film: Film, fit: Fit, footage: Footage, reading: Reading) -> tuple[float, ...]:
+        if not self.even:
+            return ()
+        patches = [(patch.seen(footage, reading), (patch.y, patch.x)) for patch in self.even]
+        return severity.over(film, fit.fade, patches, footage.size)
+
+    def _by_pictures(self, look: "Look", bench: Bench) -> Unfading:
+        if look.reading is Reading.NEGATIVE:
+            return self._left("nothing is guessed of negatives: give references")
+        if len(look.fine) < blind.FEWEST:
+            return self._left(f"{len(look.fine)} frames are too few to tell fading from color")
+        film = Film.above_base(stocks.generic(), Scanner.narrow("the scanner", *self.lamps))
+        network = opened("unfader", Unfader, bench)
+        guess = blind.guessed(network, film, look.reading.film(look.fine))
+        if guess.better < self.confidence or guess.gain <= 0:
+            found = (
+                f"the evidence is weak: what the pictures suggest (cyan magenta yellow left "
+                f"{' '.join(f'{s:.2f}' for s in guess.fade.share)}) would bring colors closer with a likelihood of "
+                f"{guess.better:.2f}, below {self.confidence:.2f}"
+            )
+            return self._left(found).model_copy(update={"confidence": guess.better})
+        return self._baked(
+            film, look, guess.fade, guess.drawn, share_spread=_triple(guess.spread[:3]),
+            stain_spread=float(guess.spread[3]), confidence=guess.better, stock="generic",
+            found=f"guessed from {len(look.fine)} frames, without references",
+        )  # fmt: skip
+
+    def _of_silver(self, footage: Footage, look: "Look") -> Unfading:
+        places = [reference.place(footage, look.reading) for reference in self.references]
+        clear = next((p.densities for p, r in zip(places, self.references, strict=True) if r.was == "clear"), None)
+        gray = next(((p.densities, p.level) for p in places if p.level), None)
+        found = silver.tarnished(look.reading.film(look.coarse), clear, gray)
+        if found.strays > silver.STRAYING:
+            raise RestorationError(
+                f"decay: the picture is said to be silver, but its channels stray by {found.strays:.2f} D from lines, "
+                f"expected at most {silver.STRAYING}: it has colors, or is unevenly stained"
+            )
+        low, high = look.ends
+        lattice = found.baked(look.reading, self.strength, size=self.nodes, low=low, high=high)
+        told = "with clear film" if clear is not None else "without clear film: red is taken to have no stain"
+        return Unfading(
+            **self._said(look),
+            silver_stain=found.stain, silver_rise=found.rise, silver_contrast=found.contrast,
+            references=tuple(Shown.of(r, p, 0.0) for r, p in zip(self.references, places, strict=True)),
+            found=f"from {len(look.fine)} frames, {told}" + ("" if gray else "; its contrast is left as found"),
+            severities=(1.0,), low=low, high=high, lattices=lattice.values[None],
+        )  # fmt: skip
+
+    def _baked(self, film: Film, look: "Look", fade: Fade, others: Sequence[Fade], **said: object) -> Unfading:
+        stations, uneven = said.get("stations", ()), said.get("uneven", ())
+        undoing = Undoing(film, look.reading, self._colors(film), self.strength, look.noise)
+        low, high = look.ends
+        severities = _severities(stations, uneven)
+        lattices = [
+            undoing.baked(fade.times(each), [o.times(each) for o in others], size=self.nodes, low=low, high=high).values
+            for each in severities
+        ]
+        numbers = {"bend": fade.bend, "stain": fade.stain, "stain_nm": fade.stain_nm, "product": fade.product}
+        return Unfading(
+            **{**self._said(look), "colors": undoing.colors, **said}, share=fade.share, **numbers,
+            severities=severities, low=low, high=high, lattices=np.stack(lattices),
+        )  # fmt: skip
+
+    def _said(self, look: "Look") -> dict[str, object]:
+        said = {name: getattr(self, name) for name in ("image", "stock", "lamps", "strength", "unknown")}
+        return {**said, "reading": look.reading, "noise": look.noise}
+
+    def _colors(self, film: Film) -> Colors:
+        return self.colors or ("scanned" if film.stock.kind == "negative" else "projected")
+
+    def _left(self, why: str, references: tuple[Shown, ...] = ()) -> Unfading:
+        return Unfading(image=self.image, strength=self.strength, found=why, references=references)
 
 
-def mixed(frames: Tensor, matrix: Points, offset: Points) -> Tensor:
-    """Frames `(T, 3, H, W)` through a 3 x 3 matrix and an offset `(3,)`."""
-    red, green, blue = frames.unbind(1)
-    lines = zip(matrix.tolist(), offset.tolist(), strict=True)
-    rows = [a * red + b * green + c * blue + level for (a, b, c), level in lines]
-    return torch.stack(rows, dim=1)
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What sampled frames of a reel show.
 
-
-def neutral_fit(points: Points, *, clear: bool = False) -> tuple[Points, Points]:
-    """Share and stain `(3,)` that make places where all dyes were of one amount equal again.
-
-    Every dye is a straight line of the one with the widest range. A single place cannot tell share from stain:
-    clear film is taken to show stain alone, a gray or black loss alone.
-
-    Args:
-        points: amounts of the dyes left `(N, 3)` in neutral places, at least one.
-        clear: whether the first of them is clear film.
+    Attributes:
+        reading: of their densities.
+        fine: clip's densities of small blocks `(F, N, 3)`.
+        coarse: of large blocks `(N, 3)`.
+        noise: a standard deviation of the clip's density.
+        darkest: greatest density.
+        lightest: least density.
     """
-    if len(points) == 1:
-        density = points[0]
-        if clear:
-            return np.ones(3), density - density.min()
-        return density / density.max(), np.zeros(3)
-    widest = int(np.argmax(points.max(axis=0) - points.min(axis=0)))
-    reference = points[:, widest]
-    lines = [np.polynomial.Polynomial.fit(reference, points[:, c], 1).convert() for c in range(3)]
-    share = np.array([line.coef[1] if len(line.coef) > 1 else 0.0 for line in lines])
-    stain = np.array([line.coef[0] for line in lines])
-    share[widest], stain[widest] = 1.0, 0.0
-    return share, stain
+
+    reading: Reading
+    fine: Floats
+    coarse: Floats
+    noise: float
+    lightest: float
+    darkest: float
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Densities that a lattice reaches from and to."""
+        return self.lightest - MARGIN, max(self.darkest, self.lightest + 0.5) + MARGIN
 
 
-def tails(frames: Sequence[Points]) -> Points:
-    """Whites and blacks of a reel `(2, 3)`: medians of its least and most dense blocks, all frames pooled."""
-    pooled = np.concatenate([frame.reshape(-1, 3) for frame in frames])
-    mean = pooled.mean(axis=1)
-    low, high = np.quantile(mean, (TAIL, 1 - TAIL))
-    return np.stack([np.median(pooled[mean <= low], axis=0), np.median(pooled[mean >= high], axis=0)])
-
-
-def agreement(frames: Sequence[Points], points: Points) -> float:
-    """How far the evidence for fading agrees with itself, 0 to 1; not a probability.
-
-    Asks whether there is range enough to tell blacks from whites, whether either half of the frames says the same, and
-    whether the densest blocks are also where each single dye is densest, as they are in neutral blacks.
-    """
-    reach = float((points[1] - points[0]).max())
-    halves = [neutral_fit(tails(frames[start::2]))[0] for start in (0, 1)]
-    pooled = np.concatenate([frame.reshape(-1, 3) for frame in frames])
-    single = neutral_fit(np.quantile(pooled, (TAIL / 2, 1 - TAIL / 2), axis=0))[0]
-    joint = neutral_fit(points)[0]
-    ratios = [_ratio(halves[0], halves[1]), _ratio(joint, single)]
-    return float(np.clip((reach - 0.4) / 0.6, 0, 1) * max(0.0, 1 - sum(ratios)))
-
-
-def monochrome(densities: Points) -> bool:
+def monochrome(densities: Floats) -> bool:
     """Whether densities `(N, 3)` lie on one curve, as those of a black-and-white, tinted or toned picture do."""
     green = densities[:, 1]
     if np.ptp(green) < 1e-6:
@@ -268,34 +320,17 @@ def monochrome(densities: Points) -> bool:
     return True
 
 
-def _dyes_of(densities: Points) -> Points:
-    """Amounts of the dyes `(..., 3)`, stain included, that densities `(..., 3)` show."""
-    amounts: Points = densities @ np.linalg.inv(neutral(DYES)).T
-    return amounts
+def _severities(stations: Sequence[Station], uneven: Sequence[float]) -> tuple[float, ...]:
+    """For which severities lattices are baked: for all there are, no farther apart than `STEP`."""
+    along = [station.severity for station in stations] or [1.0]
+    over = severity.field(uneven, (64, 64)) if uneven else np.ones((1, 1))
+    low, high = min(along) * float(over.min()), max(along) * float(over.max())
+    if high - low < 1e-6:
+        return (1.0,) if not stations and not uneven else (low, high + 1e-3)
+    return tuple(np.linspace(low, high, 2 + int((high - low) / STEP)).tolist())
 
 
-def _ratio(a: Points, b: Points) -> float:
-    if min(a.min(), b.min()) <= 0:
-        return 1.0
-    return float(np.abs(np.log(a / b)).max() / 0.5)
-
-
-def _density_of(footage: Footage, name: str, patch: Patch) -> Points:
-    try:
-        frame = footage.clip(patch.frame, patch.frame + 1).frames[0]
-    except IndexError as error:
-        place = f"{footage.first}-{footage.stop - 1}"
-        raise RestorationError(f"decay: {name} is on frame {patch.frame}, expected one of {place}") from error
-    height, width = frame.shape[-2:]
-    if patch.x + patch.width > width or patch.y + patch.height > height:
-        box = f"x {patch.x}-{patch.x + patch.width}, y {patch.y}-{patch.y + patch.height}"
-        raise RestorationError(f"decay: {name} ({box}) is not inside frame {patch.frame}, which is {width} x {height}")
-    inside = frame[:, patch.y : patch.y + patch.height, patch.x : patch.x + patch.width]
-    values: Points = np.median(inside.flatten(1).cpu().numpy().astype(np.float64), axis=1)
-    return values
-
-
-def _blocks(clip: Clip, rows: int) -> Points:
+def _blocks(clip: Clip, rows: int) -> Floats:
     """Means of one frame over square blocks `(h, w, 3)`, without the borders, where the scan shows its gate.
 
     There are at least `rows` blocks from top to bottom where the pixels allow.
@@ -309,6 +344,16 @@ def _blocks(clip: Clip, rows: int) -> Points:
     return np.asarray(cv2.resize(cropped, size, interpolation=cv2.INTER_AREA), dtype=np.float64)
 
 
-def _triple(values: Points) -> Triple:
-    red, green, blue = (float(v) for v in values)
-    return red, green, blue
+def _noise(clip: Clip) -> float:
+    """Standard deviation of the noise of a frame, of its noisiest channel.
+
+    By the median of what is left of it without planes (Immerkaer, *Fast Noise Variance Estimation*, CVIU 64(2), 1996).
+    """
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    channels = [cv2.filter2D(channel, -1, kernel) for channel in clip.frames[0].cpu().numpy()]
+    return max(float(np.median(np.abs(channel[1:-1, 1:-1]))) for channel in channels) / (0.6745 * 6)
+
+
+def _triple(values: Floats) -> tuple[float, float, float]:
+    cyan, magenta, yellow = (float(v) for v in values)
+    return cyan, magenta, yellow

@@ -18,6 +18,7 @@ WORDS = {
     Origin.ESTIMATED: "the likeliest picture of which the scan is what a scanner sees; its grain is kept",
     Origin.REGRAINED: "the likeliest picture, its grain taken off or fresh grain laid on",
     Origin.CORRECTED: "its own pixel, without what lay over it and could be seen through",
+    Origin.UNCERTAIN: "its own pixel, of a color that nobody can know: too little of a dye is left",
     Origin.BORROWED: "taken from another frame",
     Origin.INTERPOLATED: "filled in from around it",
     Origin.GENERATED: "made by a model",
@@ -101,7 +102,7 @@ def described(mark: int) -> str:
 def legend() -> dict[int, str]:
     """What each mark means that a pixel may bear."""
     marks = [
-        *range(int(Origin.CORRECTED) + 1),
+        *range(int(Origin.UNCERTAIN) + 1),
         *range(33, 64),
         *range(65, 96),
         int(Origin.INTERPOLATED),

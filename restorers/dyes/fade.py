@@ -48,6 +48,12 @@ class Fade:
         ratio = left / np.array(self.share)
         return np.asarray(np.sign(ratio) * np.abs(ratio) ** (1 / (1 + self.bend)))
 
+    def times(self, severity: float) -> "Fade":
+        """The same fading, so many times as far gone: 0 is none, 1 as it is."""
+        cyan, magenta, yellow = (share**severity for share in self.share)
+        rest = {name: severity * getattr(self, name) for name in ("bend", "stain", "product")}
+        return replace(self, share=(cyan, magenta, yellow), **rest)
+
     def film(self, film: Film) -> Film:
         """The film as it has become, to be given amounts that are left."""
         gone = self.product * (1 / self.share[0] - 1) * _bell(PRODUCT_NM, PRODUCT_WIDE_NM)

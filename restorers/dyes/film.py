@@ -6,7 +6,8 @@ A band sees the mean of the light that passes, not of the density: it sees a den
 here is a straight line, and amounts are found by Newton's method.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
@@ -34,6 +35,13 @@ class Film:
     stock: Stock
     scanner: Scanner
     veil: Floats = field(default_factory=lambda: np.zeros(len(WAVELENGTHS)))
+
+    @classmethod
+    def above_base(cls, stock: Stock, scanner: Scanner) -> Self:
+        """A stock in a scanner that shows its base, or mask, as density 0."""
+        through = scanner.bands * 10**-stock.base
+        seen = replace(scanner, bands=through / through.sum(1, keepdims=True))
+        return cls(replace(stock, base=np.zeros(len(WAVELENGTHS))), seen)
 
     def densities(self, amounts: Floats) -> Floats:
         """What the scanner's bands show `(..., bands)` of amounts of cyan, magenta and yellow `(..., 3)`.

@@ -1,24 +1,26 @@
-"""How far a film has faded, by places on it that were neutral once.
+"""How far a film has faded, by places on it whose color is known.
 
-A neutral place had amounts of the three dyes that together look gray in the light it is viewed by; which ones, the dyes
-tell. Its density is not known, nor is much else: so what is known of fading beforehand is weighed with what is seen, by
-least squares (maximum a posteriori). The three dyes lose what one severity lets them expect, each a little more or
-less, and the less the severity the less they stray: where places still look neutral nothing was lost.
+A clear leader, grays and blacks, a chart: of each it is known what it looked like, if not always how dense a gray was,
+and the dyes tell which amounts of them look so. Much else is not known: so what is known of fading beforehand is weighed
+with what is seen, by least squares (maximum a posteriori). The three dyes lose what one severity lets them expect, each
+a little more or less, and the less the severity the less they stray: where places still look as they did nothing was
+lost.
 
 The fade is fitted with the very dyes that will undo it. Dyes of another stock give another fade and nearly the same
 picture; the true fade with them gives a wrong one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-import colour
 import numpy as np
 from scipy.optimize import least_squares
 
+from restorers.dyes import projection
 from restorers.dyes.fade import Fade
 from restorers.dyes.film import Film
-from restorers.dyes.stocks import WAVELENGTHS, Floats, Stock
+from restorers.dyes.scanner import Scanner
+from restorers.dyes.stocks import Floats, Stock
 
 EXPECTED = np.array([0.85, 0.17, 0.50])
 """Logarithm of what cyan, magenta and yellow lose at a severity of 1."""
@@ -29,20 +31,25 @@ BEND, STAIN, STAIN_NM, PRODUCT = 0.04, 0.10, (60.0, 15.0), 0.03
 SEEN = 0.01
 """Density by which a place is seen otherwise than it is: noise, and dyes that are not quite these."""
 GRAY, GRAY_SPREAD = 0.9, 0.5  # visual density of grays that nobody knows the density of
-LEVELS = np.linspace(0, 3, 61)
+NUMBERS = 8  # severity, and how far the rest strays: three shares, bend, stain, its width, product
+FURTHEST, MOST = 6.0, 3.0  # sigmas, and severities, that are looked at
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
-    """What is seen of places that were neutral.
+class Place:
+    """A place on the film, as it is seen and as it was.
 
     Attributes:
-        grays: densities `(N, bands)`, of any levels.
-        clear: densities `(bands,)` of film that nothing was exposed on, if any is shown.
+        densities: what is seen of it now, `(bands,)`.
+        level: visual density of a gray it was; 0 for clear film, None for a gray of which nobody knows.
+        color: XYZ it projected, relative to clear film, where it was no gray, `(3,)`.
+        scanner: what saw it, if not what the film is in.
     """
 
-    grays: Floats
-    clear: Floats | None = None
+    densities: Floats
+    level: float | None = None
+    color: Floats | None = None
+    scanner: Scanner | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,48 +59,84 @@ class Fit:
     Attributes:
         fade: the likeliest one.
         spread: standard deviation of each of its numbers: three shares (as logarithms), bend, stain, width, product.
-        levels: visual density that each gray had.
+        levels: visual density that each gray had of which nobody knew.
+        left: density by which each place still differs from what it was, root of the mean of its bands.
+        likely: numbers the fade is made of, see `drawn`, and their covariance.
     """
 
     fade: Fade
     spread: Floats
     levels: Floats
+    left: Floats
+    likely: tuple[Floats, Floats]
+
+    def before(self, film: Film, places: Sequence[Place]) -> Floats:
+        """Amounts `(N, 3)` that places had: as it is known, or else as the fade undoes what is seen of them."""
+        known = _before(film.stock, places)
+        for index, place in enumerate(places):
+            if place.level is None and place.color is None:
+                known[index] = self.fade.undone(film, place.densities)
+        return known
+
+    def drawn(self, count: int, seed: int) -> list[Fade]:
+        """As many fades as the places allow as well, by chance: a sample of the posterior, taken to be Gaussian."""
+        mean, covariance = self.likely
+        chance = np.random.default_rng(seed)
+        return [_fade(np.append(max(x[0], 0), x[1:])) for x in chance.multivariate_normal(mean, covariance, count)]
 
 
-def fitted(film: Film, places: Places) -> Fit:
-    """The likeliest fade of a film by places that were neutral.
+def fitted(film: Film, places: Sequence[Place]) -> Fit:
+    """The likeliest fade of a film by places that are known.
 
     Args:
         film: by whose dyes it will be undone, as it was.
-        places: what is seen of it now.
+        places: at least one.
     """
-    grays = np.atleast_2d(places.grays)
-    start = np.concatenate([[0.3], np.zeros(3), [0, 0, 0, 0], np.full(len(grays), GRAY)])
-    axis = neutral(film.stock)
+    unknown = [index for index, place in enumerate(places) if place.level is None and place.color is None]
+    before = _before(film.stock, places)
+    films = [Film(film.stock, place.scanner or film.scanner, film.veil) for place in places]
+
+    def amounts(x: Floats) -> Floats:
+        known = before.copy()
+        if unknown:
+            known[unknown] = projection.grays(film.stock, x[NUMBERS:])
+        return known
+
+    def lacking(x: Floats) -> list[Floats]:
+        fade, known = _fade(x[:NUMBERS]), amounts(x)
+        if all(place.scanner is None for place in places):
+            return list(fade.shown(film, known) - np.stack([place.densities for place in places]))
+        return [fade.shown(f, c) - p.densities for f, c, p in zip(films, known, places, strict=True)]
 
     def misfit(x: Floats) -> Floats:
-        severity, fade, levels = _read(x, len(grays))
-        amounts = np.stack([np.interp(levels, LEVELS, axis[:, dye]) for dye in range(3)], 1)
-        seen = [(fade.shown(film, amounts) - grays) / SEEN]
-        if places.clear is not None:
-            seen.append((fade.shown(film, np.zeros(3)) - places.clear) / SEEN)
-        believed = np.concatenate([x[1:8], [severity / 1.0], (levels - GRAY) / GRAY_SPREAD])
-        return np.concatenate([*(each.ravel() for each in seen), believed])
+        believed = np.concatenate([x[:NUMBERS], (x[NUMBERS:] - GRAY) / GRAY_SPREAD])
+        return np.concatenate([*(each / SEEN for each in lacking(x)), believed])
 
-    low = np.concatenate([[0.0], np.full(7, -6.0), np.full(len(grays), 0.02)])
-    high = np.concatenate([[3.0], np.full(7, 6.0), np.full(len(grays), LEVELS[-1])])
+    start = np.concatenate([[0.3], np.zeros(NUMBERS - 1), np.full(len(unknown), GRAY)])
+    low = np.concatenate([[0.0], np.full(NUMBERS - 1, -FURTHEST), np.full(len(unknown), 0.02)])
+    high = np.concatenate([[MOST], np.full(NUMBERS - 1, FURTHEST), np.full(len(unknown), projection.LEVELS[-1])])
     found = least_squares(misfit, start, bounds=(low, high), x_scale="jac")
-    _, fade, levels = _read(found.x, len(grays))
     slopes = np.asarray(found.jac, np.float64)
-    covariance = np.linalg.pinv(slopes.T @ slopes)
-    numbers = _numbers_slopes(found.x)
-    spread = np.sqrt(np.clip(np.einsum("ij,jk,ik->i", numbers, covariance[:8, :8], numbers), 0, None))
-    return Fit(fade, spread, levels)
+    covariance = np.linalg.pinv(slopes.T @ slopes)[:NUMBERS, :NUMBERS]
+    numbers = _numbers_slopes(found.x[:NUMBERS])
+    spread = np.sqrt(np.clip(np.einsum("ij,jk,ik->i", numbers, covariance, numbers), 0, None))
+    left = np.array([np.sqrt(np.mean(each**2)) for each in lacking(found.x)])
+    return Fit(_fade(found.x[:NUMBERS]), spread, found.x[NUMBERS:], left, (found.x[:NUMBERS], covariance))
+
+
+def _before(stock: Stock, places: Sequence[Place]) -> Floats:
+    """Amounts `(N, 3)` that places had, of those that are known."""
+    levels = np.array([place.level or 0.0 for place in places])
+    amounts = projection.grays(stock, levels)
+    for index, place in enumerate(places):
+        if place.color is not None:
+            amounts[index] = np.maximum(projection.making(stock, place.color), 0)
+    return amounts
 
 
 def _numbers(x: Floats) -> Floats:
     """Logarithms of the shares, bend, stain, its width and product, of a severity and how far each strays."""
-    severity, stray = x[0], x[1:8]
+    severity, stray = x[0], x[1:NUMBERS]
     scale = np.maximum(severity, STRAY_LEAST)
     shares = -EXPECTED * severity + STRAY * scale * stray[:3]
     rest = np.array([BEND * scale * stray[3], abs(STAIN * scale * stray[4]), STAIN_NM[0] + STAIN_NM[1] * stray[5], 0.0])
@@ -103,44 +146,11 @@ def _numbers(x: Floats) -> Floats:
 
 def _numbers_slopes(x: Floats) -> Floats:
     step = 1e-5
-    return np.stack([(_numbers(x + step * e) - _numbers(x - step * e)) / (2 * step) for e in np.eye(len(x))[:8]], 1)
+    return np.stack([(_numbers(x + step * e) - _numbers(x - step * e)) / (2 * step) for e in np.eye(NUMBERS)], 1)
 
 
-def _read(x: Floats, grays: int) -> tuple[float, Fade, Floats]:
+def _fade(x: Floats) -> Fade:
     numbers = _numbers(x)
     cyan, magenta, yellow = np.minimum(np.exp(numbers[:3]), 1.5).tolist()
     bend, stain, width, product = numbers[3:].tolist()
-    return float(x[0]), Fade((cyan, magenta, yellow), bend, stain, width, product), x[8 : 8 + grays]
-
-
-@lru_cache(maxsize=64)
-def neutral(stock: Stock) -> Floats:
-    """Amounts of cyan, magenta and yellow `(61, 3)` that look gray at each visual density of `LEVELS`, over the base.
-
-    In the light of D55, as projectors have it, to the observer of CIE 1931.
-    """
-    light, seen = _viewing()
-    weights = (light * seen) / (light * seen[1]).sum()
-    white = weights.sum(1)
-    amounts = np.zeros((len(LEVELS), 3))
-    guess = np.zeros(3)
-    for index, level in enumerate(LEVELS):
-        wanted = np.log10(white) - level
-        for _ in range(30):
-            passed = 10 ** -(guess @ stock.dyes)
-            values = weights @ passed
-            slopes = -(weights * passed) @ stock.dyes.T / values[:, None]
-            step = np.linalg.solve(slopes, wanted - np.log10(values))
-            guess = guess + np.clip(step, -0.5, 0.5)
-            if np.abs(step).max() < 1e-9:
-                break
-        amounts[index] = guess
-    return amounts
-
-
-@lru_cache(maxsize=1)
-def _viewing() -> tuple[Floats, Floats]:
-    shape = colour.SpectralShape(WAVELENGTHS[0], WAVELENGTHS[-1], WAVELENGTHS[1] - WAVELENGTHS[0])
-    light = colour.SDS_ILLUMINANTS["D55"].copy().align(shape).values
-    seen = colour.MSDS_CMFS["CIE 1931 2 Degree Standard Observer"].copy().align(shape).values.T
-    return np.asarray(light), np.asarray(seen)
+    return Fade((cyan, magenta, yellow), bend, stain, max(width, 5.0), product)

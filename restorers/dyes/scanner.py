@@ -38,5 +38,7 @@ class Scanner:
         return cls.of(name, np.ones(len(WAVELENGTHS)), lit)
 
 
-GENERIC = Scanner.narrow("generic", (650, 25), (540, 35), (450, 25))
-"""Lamps as scanners of archives have them, of none in particular."""
+GENERIC_LAMPS = ((650.0, 25.0), (540.0, 35.0), (450.0, 25.0))
+"""Lamps as scanners of archives have them, of none in particular: peak and width, nm, of red, green and blue."""
+GENERIC = Scanner.narrow("generic", *GENERIC_LAMPS)
+"""A scanner with these."""

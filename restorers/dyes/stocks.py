@@ -21,8 +21,10 @@ Kind = Literal["print", "reversal", "negative", "paper"]
 WAVELENGTHS: Floats = np.arange(380.0, 731.0, 5.0)
 """Nanometers that spectra are given at, here and in all of `dyes`."""
 
-GENERIC = ("print", "reversal")
-"""Kinds whose dyes the generic ones are the mean of."""
+POSITIVE = ("print", "reversal")
+"""Kinds that are looked at as they are."""
+KEPT_BACK = frozenset({"kodak-5383", "kodak-5384", "kodachrome-64", "fuji-velvia-50"})
+"""Stocks that generic dyes are not made of and nothing is learned from, so that they can judge both."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,25 +76,41 @@ def stocks() -> dict[str, Stock]:
     }
 
 
-def generic(*, without: frozenset[str] = frozenset()) -> Stock:
-    """Dyes of no stock in particular: the mean of the prints' and reversal films' that are reliable.
+@cache
+def generic(*, negative: bool = False) -> Stock:
+    """Dyes of no stock in particular: the mean of those that are reliable and not kept back.
 
     Args:
-        without: stocks that are left out, to try the others on them.
+        negative: whether of camera negatives, with the mean of their masks, or of prints and reversal films.
     """
-    return _generic(without)
+    made_of = members(negative=negative)
+    masks = [each.base for each in made_of if each.base.any()]
+    return Stock(
+        name="generic-negative" if negative else "generic",
+        title=f"Generic chromogenic {'negative' if negative else 'film'}",
+        kind="negative" if negative else "print",
+        year=0,
+        reliable=True,
+        source=f"mean of {', '.join(each.name for each in made_of)}",
+        dyes=np.mean([each.dyes for each in made_of], 0),
+        base=np.mean(masks, 0) if masks else np.zeros(len(WAVELENGTHS)),
+    )
 
 
 @cache
-def _generic(without: frozenset[str]) -> Stock:
-    members = [s for s in stocks().values() if s.kind in GENERIC and s.reliable and s.name not in without]
-    return Stock(
-        name="generic",
-        title="Generic chromogenic film",
-        kind="print",
-        year=0,
-        reliable=True,
-        source=f"mean of {', '.join(each.name for each in members)}",
-        dyes=np.mean([each.dyes for each in members], 0),
-        base=np.zeros(len(WAVELENGTHS)),
-    )
+def members(*, negative: bool = False) -> tuple[Stock, ...]:
+    """The stocks that generic dyes are the mean of."""
+    kinds = ("negative",) if negative else POSITIVE
+    return tuple(s for s in stocks().values() if s.kind in kinds and s.reliable and s.name not in KEPT_BACK)
+
+
+def stock(name: str) -> Stock:
+    """A stock by its name, or the generic dyes of `generic` and `generic-negative`.
+
+    Raises:
+        KeyError: there is none; says which there are.
+    """
+    known = {"generic": generic(), "generic-negative": generic(negative=True)} | stocks()
+    if name not in known:
+        raise KeyError(f"no film stock {name!r} is known; there are: {', '.join(sorted(known))}")
+    return known[name]

@@ -288,5 +288,5 @@ def _reduced(clip: Clip, size: tuple[int, int]) -> Clip:
 
 
 def _reduced_marks(clip: Clip, size: tuple[int, int]) -> NDArray[np.bool_]:
-    replaced = (clip.origin >= Origin.CORRECTED).float()[:, None]
+    replaced = ((clip.origin >= Origin.CORRECTED) & (clip.origin != Origin.UNCERTAIN)).float()[:, None]
     return np.asarray(torch.nn.functional.adaptive_max_pool2d(replaced, size)[:, 0].numpy() > 0)

@@ -14,6 +14,7 @@ COLORS = {
     Origin.ESTIMATED: (176, 144, 232),
     Origin.REGRAINED: (224, 160, 208),
     Origin.CORRECTED: (120, 200, 120),
+    Origin.UNCERTAIN: (232, 96, 216),
     Origin.BORROWED: (64, 178, 255),
     Origin.INTERPOLATED: (255, 168, 32),
     Origin.GENERATED: (255, 48, 96),

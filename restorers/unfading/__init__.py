@@ -1,0 +1,1 @@
+"""What undoing the fading of dyes is made of, below the treatment."""

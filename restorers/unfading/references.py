@@ -1,0 +1,138 @@
+"""Places on a film of which a person knows what they looked like."""
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from restorers.dyes import projection
+from restorers.dyes.fit import Place
+from restorers.dyes.scanner import Scanner
+from restorers.dyes.stocks import Floats
+from restorers.render import Footage
+from restorers.restorer import RestorationError
+from restorers.unfading.optics import Reading
+
+Lamps = tuple[tuple[float, float], ...]
+"""Bands of a scanner: where each peaks and how wide it is at half its height, nm."""
+
+
+class Patch(BaseModel):
+    """A rectangle on one frame, in pixels of the frame as this treatment sees it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    frame: int = Field(ge=0, description="reel number of the frame")
+    x: int = Field(ge=0, description="left edge, pixels from the left")
+    y: int = Field(ge=0, description="upper edge, pixels from the top")
+    width: int = Field(ge=1, description="pixels")
+    height: int = Field(ge=1, description="pixels")
+
+    @property
+    def words(self) -> str:
+        """Where it is."""
+        box = f"x {self.x}-{self.x + self.width - 1}, y {self.y}-{self.y + self.height - 1}"
+        return f"frame {self.frame}, {box}"
+
+    def seen(self, footage: Footage, reading: Reading) -> Floats:
+        """The film's own density of each of its pixels, `(height, width, 3)`.
+
+        Raises:
+            RestorationError: it is not on the footage.
+        """
+        try:
+            frame = footage.clip(self.frame, self.frame + 1).frames[0]
+        except IndexError as error:
+            frames = f"{footage.first}-{footage.stop - 1}"
+            raise RestorationError(
+                f"decay: there is no frame {self.frame} to look for a reference on, expected one of {frames}"
+            ) from error
+        height, width = frame.shape[-2:]
+        if self.x + self.width > width or self.y + self.height > height:
+            raise RestorationError(
+                f"decay: the reference ({self.words}) is not inside its frame, which is {width} x {height}"
+            )
+        inside = frame[:, self.y : self.y + self.height, self.x : self.x + self.width]
+        return reading.film(inside.permute(1, 2, 0).cpu().numpy().astype(np.float64))
+
+
+class Reference(Patch):
+    """A rectangle of one color, and what it looked like when the film was new."""
+
+    was: Literal["clear", "gray", "color"] = Field(
+        description="clear: film that shows its base alone, as leader does. gray: neutral, of any density, black "
+        "included. color: what `lab` says"
+    )
+    density: float | None = Field(
+        None, gt=0, le=4, description="visual density a gray had over clear film, if known, e.g. 1.0 of a LAD patch"
+    )
+    lab: tuple[float, float, float] | None = Field(
+        None,
+        description="CIE L*a*b* of a color as projected, clear film its white: of a chart, or of the same place on a "
+        "copy that has not faded",
+    )
+    lamps: Lamps = Field(
+        (), description="peak and width (nm) of each band of another instrument that `read` comes from; more than three"
+    )
+    read: tuple[float, ...] = Field((), description="density over clear film that it reads there, for each band")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.lab is not None) != (self.was == "color"):
+            raise ValueError("'lab' belongs to a reference that was: color, and to no other")
+        if self.density is not None and self.was != "gray":
+            raise ValueError("'density' belongs to a reference that was: gray, and to no other")
+        if len(self.lamps) != len(self.read) or 0 < len(self.read) < 3:
+            raise ValueError(f"'read' has {len(self.read)} densities and 'lamps' {len(self.lamps)}: as many, 3 or more")
+        return self
+
+    def place(self, footage: Footage, reading: Reading) -> Place:
+        """What is seen of it and what it was.
+
+        Raises:
+            RestorationError: it is not on the footage.
+        """
+        seen = np.median(self.seen(footage, reading).reshape(-1, 3), axis=0)
+        scanner = Scanner.narrow("instrument", *self.lamps) if self.lamps else None
+        return Place(
+            np.array(self.read) if self.read else seen,
+            level=0.0 if self.was == "clear" else self.density,
+            color=None if self.lab is None else np.maximum(projection.of_lab(np.array(self.lab)), 1e-4),
+            scanner=scanner,
+        )
+
+
+class Shown(BaseModel):
+    """A reference as it was found, for people."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    frame: int
+    x: int
+    y: int
+    width: int
+    height: int
+    was: str = Field(description="what it was, in words")
+    found: tuple[float, ...] = Field(description="the film's density there in red, green and blue")
+    left: float = Field(description="density by which the fade does not explain it, root of the mean over the bands")
+
+    @classmethod
+    def of(cls, reference: Reference, place: Place, left: float) -> Self:
+        """A reference and what became of it in the fit."""
+        level = "" if reference.density is None else f" of {reference.density:.2f} D"
+        color = "" if reference.lab is None else " L*a*b* " + " ".join(f"{v:.0f}" for v in reference.lab)
+        return cls(
+            **reference.model_dump(include=set(Patch.model_fields)),
+            was=reference.was + level + color,
+            found=tuple(round(float(v), 4) for v in place.densities),
+            left=round(left, 4),
+        )
+
+
+def grouped(references: Sequence[Reference]) -> dict[int, list[int]]:
+    """Places of the references in their list, by the frame they are on, in the order of the frames."""
+    frames: dict[int, list[int]] = {}
+    for index, reference in enumerate(references):
+        frames.setdefault(reference.frame, []).append(index)
+    return dict(sorted(frames.items()))
