@@ -15,16 +15,15 @@ Chatterjee, Trumpy, Ruedel, *Digital Unfading of Chromogenic Film Informed by It
 2023. doi:10.3390/heritage6040181
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
-import cv2
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import override
 
-from restorers.clip import Clip
 from restorers.dyes import stocks
 from restorers.dyes.fade import Fade
 from restorers.dyes.film import Film
@@ -37,21 +36,16 @@ from restorers.render import Footage
 from restorers.restorer import Bench, Remedy, RestorationError, Restorer, Scope
 from restorers.unfading import blind, severity, silver
 from restorers.unfading.baking import Colors, Undoing
+from restorers.unfading.look import Look
 from restorers.unfading.optics import Reading
 from restorers.unfading.references import Lamps, Patch, Reference, Shown, grouped
 from restorers.unfading.soundness import sound
 from restorers.unfading.unfaded import Station, Unfading
 
-FINE, COARSE = 128, 16
-"""Blocks over the height of a frame: small ones for its colors, large ones, where noise vanishes, for monochrome."""
-COLORS = 400  # of a frame that are looked at
-MONOCHROME_SPREAD = 0.02
-"""Density by which the channels of a monochrome picture may stray from one curve."""
 LEAST_SHARE = 0.04
 """A dye with less left is in the noise of any scan: references that say so are not what they are said to be."""
 UNEXPLAINED = 0.15
 """Density by which the likeliest fade may still not explain a reference."""
-MARGIN = 0.1  # density around what the reel shows that the lattice reaches
 OTHERS = 16  # fades that may be, too, by which it is told how sure the colors are
 STEP = 0.4  # of the severity, from lattice to lattice at most
 
@@ -141,29 +135,18 @@ class DecayCorrection(Restorer):
         look = self._looked(footage)
         if self.image == "silver":
             return self._of_silver(footage, look)
-        if not self.references and monochrome(look.coarse):
+        if not self.references and look.monochrome:
             return self._left("the picture is monochrome; if it is silver, and neither tinted nor toned, say so")
         return self._by_references(footage, look) if self.references else self._by_pictures(look, bench)
 
-    def _looked(self, footage: Footage) -> "Look":
-        negative = stocks.stock(self.stock).kind == "negative"
+    def _looked(self, footage: Footage) -> Look:
         try:
-            reading = Reading.of(footage.source.space, negative=negative)
+            reading = Reading.of(footage.source.space, negative=stocks.stock(self.stock).kind == "negative")
         except ValueError as error:
             raise RestorationError(f"decay: {error}") from error
-        fine, coarse, noise, ends = [], [], [], []
-        for clip in footage.sample(self.samples):
-            blocks = _blocks(clip, FINE).reshape(-1, 3)
-            fine.append(blocks[:: max(1, len(blocks) // COLORS)][:COLORS])
-            coarse.append(_blocks(clip, COARSE).reshape(-1, 3))
-            noise.append(_noise(clip))
-            ends.append(np.quantile(clip.frames[:, :, ::2, ::2].cpu().numpy(), (0.0005, 0.9995)))
-        return Look(
-            reading, np.stack(fine), np.concatenate(coarse), float(np.median(noise)), float(min(e[0] for e in ends)),
-            float(max(e[1] for e in ends)),
-        )
+        return Look.at(footage, self.samples, reading)
 
-    def _by_references(self, footage: Footage, look: "Look") -> Unfading:
+    def _by_references(self, footage: Footage, look: Look) -> Unfading:
         places = [reference.place(footage, look.reading) for reference in self.references]
         scanner = Scanner.narrow("the scanner", *self.lamps)
         stock = stocks.stock(self.stock)
@@ -176,14 +159,15 @@ class DecayCorrection(Restorer):
         self._checked(fit)
         shown = tuple(Shown.of(*each) for each in zip(self.references, places, fit.left.tolist(), strict=True))
         names = ", ".join(dict.fromkeys(reference.was for reference in self.references))
-        found = f"from {len(places)} references ({names})"
-        stations = self._stations(film, fit, places) if self.drift else ()
-        uneven = self._unevenness(film, fit, footage, look.reading)
-        return self._baked(
-            film, look, fit.fade, fit.drawn(OTHERS, seed=0),
-            share_spread=_triple(fit.spread[:3]), stain_spread=float(fit.spread[4]), references=shown, found=found,
-            stations=stations, uneven=uneven,
-        )  # fmt: skip
+        told = Told(
+            fit.fade,
+            fit.drawn(OTHERS, seed=0),
+            {"share_spread": _triple(fit.spread[:3]), "stain_spread": float(fit.spread[4]), "references": shown},
+            found=f"from {len(places)} references ({names})",
+            stations=self._stations(film, fit, places) if self.drift else (),
+            uneven=self._unevenness(film, fit, footage, look.reading),
+        )
+        return self._baked(film, look, told)
 
     def _checked(self, fit: Fit) -> None:
         least = min(fit.fade.share)
@@ -205,7 +189,9 @@ class DecayCorrection(Restorer):
         for number, indices in grouped(self.references).items():
             here = [places[i] for i in indices if places[i].scanner is None]
             if here:
-                seen[number] = [(place.densities, before) for place, before in zip(here, fit.before(film, here), strict=True)]
+                seen[number] = [
+                    (place.densities, before) for place, before in zip(here, fit.before(film, here), strict=True)
+                ]
         return tuple(Station(frame=n, severity=s) for n, s in severity.along(film, fit.fade, seen).items())
 
     def _unevenness(self, film: Film, fit: Fit, footage: Footage, reading: Reading) -> tuple[float, ...]:
@@ -214,7 +200,7 @@ class DecayCorrection(Restorer):
         patches = [(patch.seen(footage, reading), (patch.y, patch.x)) for patch in self.even]
         return severity.over(film, fit.fade, patches, footage.size)
 
-    def _by_pictures(self, look: "Look", bench: Bench) -> Unfading:
+    def _by_pictures(self, look: Look, bench: Bench) -> Unfading:
         if look.reading is Reading.NEGATIVE:
             return self._left("nothing is guessed of negatives: give references")
         if len(look.fine) < blind.FEWEST:
@@ -229,13 +215,16 @@ class DecayCorrection(Restorer):
                 f"{guess.better:.2f}, below {self.confidence:.2f}"
             )
             return self._left(found).model_copy(update={"confidence": guess.better})
-        return self._baked(
-            film, look, guess.fade, guess.drawn, share_spread=_triple(guess.spread[:3]),
-            stain_spread=float(guess.spread[3]), confidence=guess.better, stock="generic",
+        told = Told(
+            guess.fade,
+            guess.drawn,
+            {"share_spread": _triple(guess.spread[:3]), "stain_spread": float(guess.spread[3]), "stock": "generic"},
             found=f"guessed from {len(look.fine)} frames, without references",
-        )  # fmt: skip
+            confidence=guess.better,
+        )
+        return self._baked(film, look, told)
 
-    def _of_silver(self, footage: Footage, look: "Look") -> Unfading:
+    def _of_silver(self, footage: Footage, look: Look) -> Unfading:
         places = [reference.place(footage, look.reading) for reference in self.references]
         clear = next((p.densities for p, r in zip(places, self.references, strict=True) if r.was == "clear"), None)
         gray = next(((p.densities, p.level) for p in places if p.level), None)
@@ -248,30 +237,35 @@ class DecayCorrection(Restorer):
         low, high = look.ends
         lattice = found.baked(look.reading, self.strength, size=self.nodes, low=low, high=high)
         told = "with clear film" if clear is not None else "without clear film: red is taken to have no stain"
-        return Unfading(
-            **self._said(look),
-            silver_stain=found.stain, silver_rise=found.rise, silver_contrast=found.contrast,
-            references=tuple(Shown.of(r, p, 0.0) for r, p in zip(self.references, places, strict=True)),
-            found=f"from {len(look.fine)} frames, {told}" + ("" if gray else "; its contrast is left as found"),
-            severities=(1.0,), low=low, high=high, lattices=lattice.values[None],
-        )  # fmt: skip
+        return Unfading.model_validate(
+            self._said(look)
+            | {"silver_stain": found.stain, "silver_rise": found.rise, "silver_contrast": found.contrast}
+            | {"references": tuple(Shown.of(r, p, 0.0) for r, p in zip(self.references, places, strict=True))}
+            | {"found": f"from {len(look.fine)} frames, {told}" + ("" if gray else "; its contrast is left as found")}
+            | {"severities": (1.0,), "low": low, "high": high, "lattices": lattice.values[None]}
+        )
 
-    def _baked(self, film: Film, look: "Look", fade: Fade, others: Sequence[Fade], **said: object) -> Unfading:
-        stations, uneven = said.get("stations", ()), said.get("uneven", ())
-        undoing = Undoing(film, look.reading, self._colors(film), self.strength, look.noise)
+    def _baked(self, film: Film, look: Look, told: "Told") -> Unfading:
         low, high = look.ends
-        severities = _severities(stations, uneven)
+        undoing = Undoing(film, look.reading, self._colors(film), self.strength, look.noise)
+        severities = _severities(told.stations, told.uneven)
         lattices = [
-            undoing.baked(fade.times(each), [o.times(each) for o in others], size=self.nodes, low=low, high=high).values
+            undoing.baked(
+                told.fade.times(each), [o.times(each) for o in told.others], size=self.nodes, low=low, high=high
+            ).values
             for each in severities
         ]
-        numbers = {"bend": fade.bend, "stain": fade.stain, "stain_nm": fade.stain_nm, "product": fade.product}
-        return Unfading(
-            **{**self._said(look), "colors": undoing.colors, **said}, share=fade.share, **numbers,
-            severities=severities, low=low, high=high, lattices=np.stack(lattices),
-        )  # fmt: skip
+        said = {name: getattr(told, name) for name in ("found", "stations", "uneven", "confidence")}
+        return Unfading.model_validate(
+            self._said(look)
+            | dataclasses.asdict(told.fade)
+            | said
+            | told.numbers
+            | {"colors": undoing.colors, "severities": severities, "low": low, "high": high}
+            | {"lattices": np.stack(lattices)}
+        )
 
-    def _said(self, look: "Look") -> dict[str, object]:
+    def _said(self, look: Look) -> dict[str, object]:
         said = {name: getattr(self, name) for name in ("image", "stock", "lamps", "strength", "unknown")}
         return {**said, "reading": look.reading, "noise": look.noise}
 
@@ -283,41 +277,26 @@ class DecayCorrection(Restorer):
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """What sampled frames of a reel show.
+class Told:
+    """What has been told of a fade.
 
     Attributes:
-        reading: of their densities.
-        fine: clip's densities of small blocks `(F, N, 3)`.
-        coarse: of large blocks `(N, 3)`.
-        noise: a standard deviation of the clip's density.
-        darkest: greatest density.
-        lightest: least density.
+        fade: the likeliest one.
+        others: those that may be, too.
+        numbers: what more the remedy says of it.
+        found: how it was told.
+        stations: severity along the reel.
+        uneven: and over the frame.
+        confidence: how likely undoing it does good.
     """
 
-    reading: Reading
-    fine: Floats
-    coarse: Floats
-    noise: float
-    lightest: float
-    darkest: float
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Densities that a lattice reaches from and to."""
-        return self.lightest - MARGIN, max(self.darkest, self.lightest + 0.5) + MARGIN
-
-
-def monochrome(densities: Floats) -> bool:
-    """Whether densities `(N, 3)` lie on one curve, as those of a black-and-white, tinted or toned picture do."""
-    green = densities[:, 1]
-    if np.ptp(green) < 1e-6:
-        return bool(np.ptp(densities, axis=0).max() < MONOCHROME_SPREAD)
-    for channel in (densities[:, 0], densities[:, 2]):
-        curve = np.polynomial.Polynomial.fit(green, channel, 3)
-        if np.quantile(np.abs(channel - curve(green)), 0.95) > MONOCHROME_SPREAD:
-            return False
-    return True
+    fade: Fade
+    others: Sequence[Fade]
+    numbers: dict[str, object]
+    found: str
+    stations: tuple[Station, ...] = ()
+    uneven: tuple[float, ...] = ()
+    confidence: float = 1.0
 
 
 def _severities(stations: Sequence[Station], uneven: Sequence[float]) -> tuple[float, ...]:
@@ -328,30 +307,6 @@ def _severities(stations: Sequence[Station], uneven: Sequence[float]) -> tuple[f
     if high - low < 1e-6:
         return (1.0,) if not stations and not uneven else (low, high + 1e-3)
     return tuple(np.linspace(low, high, 2 + int((high - low) / STEP)).tolist())
-
-
-def _blocks(clip: Clip, rows: int) -> Floats:
-    """Means of one frame over square blocks `(h, w, 3)`, without the borders, where the scan shows its gate.
-
-    There are at least `rows` blocks from top to bottom where the pixels allow.
-    """
-    height, width = clip.size
-    top, left = height // 20, width // 20
-    frame = clip.frames[0, :, top : height - top, left : width - left].permute(1, 2, 0).cpu().numpy()
-    block = max(1, height // rows)
-    size = (frame.shape[1] // block, frame.shape[0] // block)
-    cropped = np.ascontiguousarray(frame[: size[1] * block, : size[0] * block])
-    return np.asarray(cv2.resize(cropped, size, interpolation=cv2.INTER_AREA), dtype=np.float64)
-
-
-def _noise(clip: Clip) -> float:
-    """Standard deviation of the noise of a frame, of its noisiest channel.
-
-    By the median of what is left of it without planes (Immerkaer, *Fast Noise Variance Estimation*, CVIU 64(2), 1996).
-    """
-    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    channels = [cv2.filter2D(channel, -1, kernel) for channel in clip.frames[0].cpu().numpy()]
-    return max(float(np.median(np.abs(channel[1:-1, 1:-1]))) for channel in channels) / (0.6745 * 6)
 
 
 def _triple(values: Floats) -> tuple[float, float, float]:

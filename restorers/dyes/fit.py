@@ -1,10 +1,10 @@
 """How far a film has faded, by places on it whose color is known.
 
 A clear leader, grays and blacks, a chart: of each it is known what it looked like, if not always how dense a gray was,
-and the dyes tell which amounts of them look so. Much else is not known: so what is known of fading beforehand is weighed
-with what is seen, by least squares (maximum a posteriori). The three dyes lose what one severity lets them expect, each
-a little more or less, and the less the severity the less they stray: where places still look as they did nothing was
-lost.
+and the dyes tell which amounts of them look so. Much else is not known: so what is known of fading beforehand is
+weighed with what is seen, by least squares (maximum a posteriori). The three dyes lose what one severity lets them
+expect, each a little more or less, and the less the severity the less they stray: where places still look as they did
+nothing was lost.
 
 The fade is fitted with the very dyes that will undo it. Dyes of another stock give another fade and nearly the same
 picture; the true fade with them gives a wrong one.
@@ -117,7 +117,7 @@ def fitted(film: Film, places: Sequence[Place]) -> Fit:
     high = np.concatenate([[MOST], np.full(NUMBERS - 1, FURTHEST), np.full(len(unknown), projection.LEVELS[-1])])
     found = least_squares(misfit, start, bounds=(low, high), x_scale="jac")
     slopes = np.asarray(found.jac, np.float64)
-    covariance = np.linalg.pinv(slopes.T @ slopes)[:NUMBERS, :NUMBERS]
+    covariance = np.asarray(np.linalg.pinv(slopes.T @ slopes)[:NUMBERS, :NUMBERS], np.float64)
     numbers = _numbers_slopes(found.x[:NUMBERS])
     spread = np.sqrt(np.clip(np.einsum("ij,jk,ik->i", numbers, covariance, numbers), 0, None))
     left = np.array([np.sqrt(np.mean(each**2)) for each in lacking(found.x)])

@@ -75,7 +75,7 @@ def of_lab(values: Floats) -> Floats:
 
 def white() -> Floats:
     """XYZ `(3,)` of clear film."""
-    return weights().sum(1)
+    return np.asarray(weights().sum(1))
 
 
 @lru_cache(maxsize=1)

@@ -73,10 +73,15 @@ class FadedReel:
 
 def drawn(stock: Stock, scanner: Scanner, chance: Chance, trouble: Trouble = NONE, *, sound: bool = False) -> FadedReel:
     """A reel of a stock in a scanner, faded by chance, or sound."""
-    dyes = np.stack([np.interp(WAVELENGTHS - chance.uniform(-1, 1) * trouble.shift_nm, WAVELENGTHS, dye) for dye in stock.dyes])
+    dyes = np.stack(
+        [np.interp(WAVELENGTHS - chance.uniform(-1, 1) * trouble.shift_nm, WAVELENGTHS, dye) for dye in stock.dyes]
+    )
     dyes = dyes / dyes.max(1, keepdims=True)
     bands = np.stack(
-        [np.interp(WAVELENGTHS - chance.uniform(-1, 1) * trouble.sensitivity, WAVELENGTHS, band) for band in scanner.bands]
+        [
+            np.interp(WAVELENGTHS - chance.uniform(-1, 1) * trouble.sensitivity, WAVELENGTHS, band)
+            for band in scanner.bands
+        ]
     )
     film = Film(replace(stock, dyes=dyes), replace(scanner, bands=bands / bands.sum(1, keepdims=True)))
     lost = [chance.uniform(*each) for each in (CYAN, MAGENTA, YELLOW)]

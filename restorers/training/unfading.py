@@ -26,7 +26,6 @@ from restorers.training.scenery import Chance
 from restorers.unfading.blind import FEWEST, SIGNS, signs
 
 REELS = 16_000
-JUDGED = 400  # reels
 SOUND = 0.25  # share of the reels that have not faded
 PIXELS = 120  # of each photograph, printed on each stock
 SHOWN = 256  # reels a batch
@@ -65,7 +64,7 @@ class Unfading(Lesson[Unfader]):
         shown, kept = parted(photographs, kept_back, least=LEAST, learner="an unfader")
         self.width = width
         self.signs, self.fades = simulated(shown, reels, seed)
-        self.kept = simulated(kept, max(reels // 40, 8), seed + 1)
+        self.judged = simulated(kept, max(reels // 40, 8), seed + 1)
 
     def network(self) -> Unfader:
         """The unfader, which knows what signs are usual."""
@@ -87,7 +86,7 @@ class Unfading(Lesson[Unfader]):
 
     def scores(self, network: Unfader) -> dict[str, float]:
         """Error of the shares on photographs kept back, beside that of the mean fade."""
-        seen, fades = self.kept
+        seen, fades = self.judged
         mean, factor = network(seen)
         errors, base = (mean - fades).abs().mean(0), (fades - self.fades.mean(0)).abs().mean(0)
         names = ("cyan", "magenta", "yellow", "stain")

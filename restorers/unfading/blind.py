@@ -84,7 +84,8 @@ def guessed(network: Unfader, film: Film, frames: Floats, *, seed: int = 0) -> G
     for other in others:
         true = _lab(film, other.undone(film, seen))
         gains.append(np.mean(_differences(found, true)) - np.mean(_differences(made, true)))
-    return Guess(fade, np.sqrt(np.diag(covariance)), float(np.mean(np.array(gains) > 0)), float(np.mean(gains)), tuple(others[:KEPT]))
+    spread, better = np.sqrt(np.diag(covariance)), float(np.mean(np.array(gains) > 0))
+    return Guess(fade, spread, better, float(np.mean(gains)), tuple(others[:KEPT]))
 
 
 def faded(numbers: Floats) -> Fade:

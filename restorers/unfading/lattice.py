@@ -11,12 +11,13 @@ Electronic Imaging 4(3), 1995. doi:10.1117/12.208656
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Self, TypeAlias, cast
 
 import numpy as np
 import torch
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.core.cgutils import ir
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 from torch import Tensor
@@ -43,7 +44,7 @@ class Lattice:
     low: float
     """What the first node of each axis stands for."""
     high: float
-    """What the last one stands for."""
+    """What the last node stands for."""
 
     @classmethod
     def baked(cls, function: Callable[[Floats], Floats], size: int, low: float, high: float) -> Self:
@@ -60,17 +61,17 @@ class Lattice:
 def between(
     first: Lattice, second: Lattice, frames: Tensor, weight: Tensor | float, bench: Bench
 ) -> tuple[Tensor, Tensor]:
-    """What lies between two lattices: the first where the weight is 0, the second where it is 1.
+    """What lies between two lattices: colors `(T, 3, H, W)` and the fourth value `(T, H, W)`.
 
     Args:
-        first: a lattice.
-        second: one with the same nodes.
+        first: what there is where the weight is 0.
+        second: what there is where it is 1, with the same nodes.
         frames: `(T, 3, H, W)`.
-        weight: of the second, one for all or `(H, W)`.
+        weight: one for all, or `(H, W)`.
         bench: lends its workers.
     """
     if _grid(first) != _grid(second):
-        raise ValueError(f"lattices with other nodes: {_grid(first)} and {_grid(second)}")
+        raise ValueError(f"lattices of other nodes, {_grid(first)} and {_grid(second)}")
     if isinstance(weight, Tensor):
         return _looked_up((first, second), frames, weight, bench)
     start = first.values.astype(np.float64)
@@ -92,7 +93,7 @@ def _looked_up(
     count, _, height, width = frames.shape
     pixels = height * width
     planes = frames.float().contiguous().numpy().reshape(count, 3, pixels)
-    tables = tuple(lattice.values.reshape(-1) for lattice in lattices)
+    tables = tuple(np.ascontiguousarray(lattice.values, np.float32).reshape(-1) for lattice in lattices)
     shares = np.empty(pixels, np.float32) if weight is None else weight.float().contiguous().numpy().reshape(-1)
     # The memory of NumPy comes in large pages, which takes half the time.
     colors, fourth = np.empty((count, 3, pixels), np.float32), np.empty((count, 1, pixels), np.float32)
@@ -109,7 +110,7 @@ def _looked_up(
 
 def gathered(lattices: tuple[Lattice, ...], frames: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
     """The same on any device, to rounding: from one lattice, or by a weight between two with the same nodes."""
-    tables = [torch.from_numpy(lattice.values).to(frames.device).view(-1, 4) for lattice in lattices]
+    tables = [torch.tensor(lattice.values, device=frames.device).view(-1, 4) for lattice in lattices]
     colors, fourth = torch.empty_like(frames), torch.empty_like(frames[:, 0])
     for frame, color, other in zip(frames, colors, fourth, strict=True):
         places, weights = _corners(frame, _grid(lattices[0]))
@@ -229,17 +230,16 @@ def _adding_up(_: Any, tables: Any, known: Any, at: Any, out: Any) -> Any:
         four, row = ir.VectorType(single, 4), ir.VectorType(single, ABREAST)
         sources, (places, weights), planes = starts(0), starts(1), starts(3)
         begin, to = builder.extract_value(arguments[2], 0), builder.extract_value(arguments[2], 1)
-        mixed = []
+        mixed: list[Any] = []
         for pixel in range(ABREAST):
-            total = None
+            parts = []
             for corner in range(4 * len(sources)):
                 place, weight = (
                     builder.gep(array, [builder.add(begin, long(line * PART + pixel))])
                     for array, line in ((places, corner % 4), (weights, corner))
                 )
-                part = node(sources[corner // 4], place, weight)
-                total = part if total is None else builder.fadd(total, part)
-            mixed.append(total)
+                parts.append(node(sources[corner // 4], place, weight))
+            mixed.append(reduce(builder.fadd, parts))
         while len(mixed) > 1:
             lanes = order(list(range(2 * mixed[0].type.count)))
             mixed = [builder.shuffle_vector(*pair, lanes) for pair in zip(mixed[::2], mixed[1::2], strict=True)]

@@ -1,5 +1,6 @@
 """What a clip's density says of the light that passed the film, and back."""
 
+import math
 from enum import StrEnum
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from restorers.colorspace import FLARE, Space
 from restorers.dyes.stocks import Floats
 
-FLOOR = -np.log10(FLARE)
+FLOOR = -math.log10(FLARE)
 GAMMA = 0.6  # of a negative, as Cineon's codes take it
 DARKEST = 10**-3.2  # light
 
@@ -43,9 +44,9 @@ class Reading(StrEnum):
             case Reading.DENSITY:
                 return density
             case Reading.LIGHT:
-                return -np.log10(np.maximum((10**-density - FLARE) / (1 - FLARE), DARKEST))
+                return np.asarray(-np.log10(np.maximum((10**-density - FLARE) / (1 - FLARE), DARKEST)))
             case Reading.NEGATIVE:
-                return GAMMA * (FLOOR - density)
+                return np.asarray(GAMMA * (FLOOR - density))
 
     def clip(self, density: Floats) -> Floats:
         """A clip's density, any shape, of the film's own."""
@@ -53,6 +54,6 @@ class Reading(StrEnum):
             case Reading.DENSITY:
                 return density
             case Reading.LIGHT:
-                return -np.log10((1 - FLARE) * 10**-density + FLARE)
+                return np.asarray(-np.log10((1 - FLARE) * 10**-density + FLARE))
             case Reading.NEGATIVE:
-                return FLOOR - density / GAMMA
+                return np.asarray(FLOOR - density / GAMMA)

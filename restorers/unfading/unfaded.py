@@ -57,7 +57,7 @@ class Unfading(Remedy):
         1.0, ge=0, le=1, description="how likely it brings colors closer to what they were; 1 where a person told"
     )
     found: str = Field("", description="how it was arrived at, or why nothing is done")
-    severities: tuple[float, ...] = Field((), description="what each lattice is for, rising; none where nothing is done")
+    severities: tuple[float, ...] = Field((), description="what each lattice is for; none where nothing is done")
     low: float = Field(0.0, description="density of the lattices' first node")
     high: float = Field(2.0, description="density of their last")
     lattices: Packed = Field(
@@ -124,7 +124,8 @@ class Unfading(Remedy):
             return f"left as found: {self.found or 'strength 0'}"
         if self.image == "silver":
             stain, rise = (" ".join(f"{v:.2f}" for v in each) for each in (self.silver_stain, self.silver_rise))
-            return f"stain in red green blue {stain}, silver rises {rise}, {self.silver_contrast:.2f} of it left, {self.found}"
+            left = f"silver rises {rise}, {self.silver_contrast:.2f} of it left"
+            return f"stain in red green blue {stain}, {left}, {self.found}"
         left = ", ".join(
             f"{name} {share:.2f} (+-{share * spread:.2f})"
             for name, share, spread in zip(("cyan", "magenta", "yellow"), self.share, self.share_spread, strict=True)
