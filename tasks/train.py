@@ -27,6 +27,8 @@ from restorers.training.enhancing import Enhancing
 from restorers.training.imagining import Imagining
 from restorers.training.loop import Lesson, trained
 from restorers.training.painting import Painting
+from restorers.training.unfading import Unfading
+from restorers.unfading.blind import SIGNS
 from tasks.lab import Lab
 from tasks.material import Material, Untrainable
 from tasks.media.recode import recoded
@@ -102,6 +104,10 @@ def _imagining(material: Material, settings: Mapping[str, int], lab: Lab) -> Ima
     return Imagining(_enhancing(material, settings, lab), begin, PerceptualDistance(lab.trunks, VGG))
 
 
+def _unfading(material: Material, settings: Mapping[str, int], _: Lab) -> Unfading:
+    return Unfading(material.photographs, kept_back=max(round(KEPT_BACK * len(material.photographs)), 1), **settings)
+
+
 _ENHANCER = Course(
     purpose="frees pictures of noise, blur and coding and draws them larger, by what their own pixels tell",
     not_for="making up detail: it is trained by pixels alone and shows what is likeliest; not evidence of fine print",
@@ -144,6 +150,20 @@ COURSES: Mapping[str, Course] = {
         architecture="painter.Painter",
         settings={"width": 16, "depth": 64},
         lesson=_painting,
+    ),
+    "unfader": Course(
+        purpose="guesses how far the dyes of a reel have faded, and how sure that is, from the colors of its pictures",
+        not_for="single frames, negatives, or telling what a film looked like: it learned from simulated fading alone",
+        architecture="unfader.Unfader",
+        settings={"signs": SIGNS, "width": 256},
+        lesson=_unfading,
+        beside=(
+            Data(
+                name="dye curves of film stocks, restorers/dyes/stocks.json",
+                licence="MIT (digitized by J. Lohse, spectral_film_lut)",
+                used="7 prints and reversal films; four more are kept back to judge by",
+            ),
+        ),
     ),
 }
 

@@ -47,20 +47,30 @@ class Unfading(Lesson[Unfader]):
     """Reels, and how far they have faded."""
 
     def __init__(
-        self, photographs: Sequence[Photograph], *, kept_back: int, width: int, reels: int = REELS, seed: int = 0
+        self,
+        photographs: Sequence[Photograph],
+        *,
+        kept_back: int,
+        signs: int,
+        width: int,
+        reels: int = REELS,
+        seed: int = 0,
     ) -> None:
         """A lesson from photographs; takes some CPU minutes for the reels.
 
         Args:
             photographs: 8-bit sRGB, `(h, w, 3)`.
             kept_back: how many of the photographs, spread evenly, are only for validation.
+            signs: that are made out on a reel.
             width: of the unfader.
             reels: how many are simulated.
             seed: of all that is random in them.
 
         Raises:
-            ValueError: too few photographs, or too small ones.
+            ValueError: too few photographs, or too small ones; or not as many signs as there are.
         """
+        if signs != SIGNS:
+            raise ValueError(f"{SIGNS} signs are made out on a reel, not {signs}")
         shown, kept = parted(photographs, kept_back, least=LEAST, learner="an unfader")
         self.width = width
         self.signs, self.fades = simulated(shown, reels, seed)

@@ -9,6 +9,7 @@ Kasson, Nin, Plouffe, Hafner, Performing color space conversions with three-dime
 Electronic Imaging 4(3), 1995. doi:10.1117/12.208656
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
@@ -28,6 +29,8 @@ from restorers.restorer import Bench
 Singles: TypeAlias = NDArray[np.float32]
 Floats: TypeAlias = NDArray[np.float64]
 Grid: TypeAlias = tuple[int, np.float32, np.float32]
+Found: TypeAlias = tuple[Tensor, Tensor]
+"""Colors `(T, 3, H, W)`, and the fourth value `(T, H, W)`."""
 
 BAND = 1 << 18  # pixels a worker takes at a time
 PART = 2048  # pixels placed at a time
@@ -53,15 +56,15 @@ class Lattice:
         nodes = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
         return cls(np.asarray(function(nodes), np.float32).reshape(size, size, size, 4), low, high)
 
-    def looked_up(self, frames: Tensor, bench: Bench) -> tuple[Tensor, Tensor]:
-        """Colors `(T, 3, H, W)` of frames of that size, and the fourth value `(T, H, W)`."""
-        return _looked_up((self,), frames, None, bench)
+    def looked_up(self, frames: Tensor, bench: Bench, out: Found | None = None) -> Found:
+        """What frames `(T, 3, H, W)` become, in memory of its own or in `out`, which spares the time to get any."""
+        return _looked_up((self,), frames, None, bench, out)
 
 
 def between(
-    first: Lattice, second: Lattice, frames: Tensor, weight: Tensor | float, bench: Bench
-) -> tuple[Tensor, Tensor]:
-    """What lies between two lattices: colors `(T, 3, H, W)` and the fourth value `(T, H, W)`.
+    first: Lattice, second: Lattice, frames: Tensor, weight: Tensor | float, bench: Bench, *, out: Found | None = None
+) -> Found:
+    """What frames become by what lies between two lattices.
 
     Args:
         first: what there is where the weight is 0.
@@ -69,14 +72,15 @@ def between(
         frames: `(T, 3, H, W)`.
         weight: one for all, or `(H, W)`.
         bench: lends its workers.
+        out: where it goes, if not in memory of its own.
     """
     if _grid(first) != _grid(second):
         raise ValueError(f"lattices of other nodes, {_grid(first)} and {_grid(second)}")
     if isinstance(weight, Tensor):
-        return _looked_up((first, second), frames, weight, bench)
+        return _looked_up((first, second), frames, weight, bench, out)
     start = first.values.astype(np.float64)
     values = np.asarray(start + weight * (second.values - start), np.float32)
-    return Lattice(values, first.low, first.high).looked_up(frames, bench)
+    return Lattice(values, first.low, first.high).looked_up(frames, bench, out)
 
 
 def _grid(lattice: Lattice) -> Grid:
@@ -86,33 +90,45 @@ def _grid(lattice: Lattice) -> Grid:
 
 
 def _looked_up(
-    lattices: tuple[Lattice, ...], frames: Tensor, weight: Tensor | None, bench: Bench
-) -> tuple[Tensor, Tensor]:
-    if frames.device.type != "cpu":
-        return gathered(lattices, frames, weight)
+    lattices: tuple[Lattice, ...], frames: Tensor, weight: Tensor | None, bench: Bench, out: Found | None
+) -> Found:
     count, _, height, width = frames.shape
     pixels = height * width
+    colors, fourth = out or (_blank(frames, *frames.shape), _blank(frames, count, height, width))
+    if frames.device.type != "cpu":
+        gather(lattices, frames, weight, (colors, fourth))
+        return colors, fourth
     planes = frames.float().contiguous().numpy().reshape(count, 3, pixels)
+    made = (colors.view(count, 3, pixels).numpy(), fourth.view(count, 1, pixels).numpy())
     tables = tuple(np.ascontiguousarray(lattice.values, np.float32).reshape(-1) for lattice in lattices)
     shares = np.empty(pixels, np.float32) if weight is None else weight.float().contiguous().numpy().reshape(-1)
-    # The memory of NumPy comes in large pages, which takes half the time.
-    colors, fourth = np.empty((count, 3, pixels), np.float32), np.empty((count, 1, pixels), np.float32)
 
     def lay(part: tuple[int, slice]) -> None:
         frame, band = part
-        out = tuple(plane[band] for plane in (*colors[frame], *fourth[frame]))
-        _lay(tuple(plane[band] for plane in planes[frame]), tables, shares[band], _grid(lattices[0]), out)
+        seen, laid = (
+            tuple(plane[band] for plane in each) for each in (planes[frame], (*made[0][frame], *made[1][frame]))
+        )
+        _lay(seen, tables, shares[band], _grid(lattices[0]), laid)
 
     bands = [slice(start, start + BAND) for start in range(0, pixels, BAND)]
     bench.map(lay, [(frame, band) for frame in range(count) for band in bands])
-    return torch.from_numpy(colors).view(frames.shape), torch.from_numpy(fourth).view(count, height, width)
+    return colors, fourth
 
 
-def gathered(lattices: tuple[Lattice, ...], frames: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The same on any device, to rounding: from one lattice, or by a weight between two with the same nodes."""
+def _blank(like: Tensor, *shape: int) -> Tensor:
+    """Memory on the same device; a processor's begins with a cache line, in NumPy's large pages, quicker to fill."""
+    if like.device.type != "cpu":
+        return like.new_empty(shape)
+    line, size = 16, math.prod(shape)
+    memory = np.empty(size + line, np.float32)
+    start = -memory.ctypes.data // memory.itemsize % line
+    return torch.from_numpy(memory[start : start + size]).view(shape)
+
+
+def gather(lattices: tuple[Lattice, ...], frames: Tensor, weight: Tensor | None, out: Found) -> None:
+    """Fill in the same on any device, to rounding: from one lattice, or by a weight between two of the same nodes."""
     tables = [torch.tensor(lattice.values, device=frames.device).view(-1, 4) for lattice in lattices]
-    colors, fourth = torch.empty_like(frames), torch.empty_like(frames[:, 0])
-    for frame, color, other in zip(frames, colors, fourth, strict=True):
+    for frame, color, other in zip(frames, *out, strict=True):
         places, weights = _corners(frame, _grid(lattices[0]))
         mixed = []
         for table in tables:
@@ -124,7 +140,6 @@ def gathered(lattices: tuple[Lattice, ...], frames: Tensor, weight: Tensor | Non
             mixed[0].lerp_(mixed[1], weight.to(frames)[..., None])
         color.copy_(mixed[0][..., :3].permute(2, 0, 1))
         other.copy_(mixed[0][..., 3])
-    return colors, fourth
 
 
 def _corners(frame: Tensor, grid: Grid) -> tuple[list[Tensor], list[Tensor]]:

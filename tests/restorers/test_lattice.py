@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from restorers.restorer import Bench
-from restorers.unfading.lattice import Lattice, between, gathered
+from restorers.unfading.lattice import Found, Lattice, between, gather
 
 BENCH = Bench()
 LOW, HIGH = 0.0, 2.0
@@ -27,6 +27,12 @@ def random_lattice(size: int, seed: int = 0) -> Lattice:
 def pixels(height: int = 37, width: int = 61, *, count: int = 1, beyond: float = 0.0, seed: int = 1) -> torch.Tensor:
     values = np.random.default_rng(seed).random((count, 3, height, width), np.float32)
     return torch.from_numpy(values * np.float32(HIGH - LOW + 2 * beyond) + np.float32(LOW - beyond))
+
+
+def gathered(lattices: tuple[Lattice, ...], frames: torch.Tensor, weight: torch.Tensor | None = None) -> Found:
+    out = torch.empty_like(frames), torch.empty_like(frames[:, 0])
+    gather(lattices, frames, weight, out)
+    return out
 
 
 def test_the_identity_gives_every_color_back_also_beyond_the_nodes() -> None:
@@ -104,18 +110,30 @@ def test_workers_change_nothing() -> None:
         assert torch.equal(one, many)
 
 
+def test_what_is_laid_in_given_memory_is_the_same_also_over_the_frames_themselves() -> None:
+    lattice, other, frames = random_lattice(17), random_lattice(17, 7), pixels(beyond=0.2)
+    for look in (
+        lattice.looked_up,
+        lambda *given, **out: between(lattice, other, given[0], frames[0, 0], BENCH, **out),
+    ):
+        expected, given = look(frames, BENCH), (frames.clone(), torch.empty_like(frames[:, 0]))
+        found = look(given[0], BENCH, out=given)
+        assert found[0] is given[0]
+        assert all(map(torch.equal, found, expected))
+
+
 def test_frames_are_left_as_they_are() -> None:
     frames = pixels(beyond=0.2)
     before = frames.clone()
     random_lattice(5).looked_up(frames, BENCH)
-    gathered((random_lattice(5),), frames, None)
+    gathered((random_lattice(5),), frames)
     assert torch.equal(frames, before)
 
 
 def test_other_devices_gather_the_same() -> None:
     lattice, other, frames = random_lattice(33), random_lattice(33, 7), pixels(count=2, beyond=0.2)
     weight = pixels()[0, 0] / HIGH
-    for found, expected in zip(gathered((lattice,), frames, None), lattice.looked_up(frames, BENCH), strict=True):
+    for found, expected in zip(gathered((lattice,), frames), lattice.looked_up(frames, BENCH), strict=True):
         torch.testing.assert_close(found, expected, rtol=0, atol=4e-6)
     pairs = gathered((lattice, other), frames, weight), between(lattice, other, frames, weight, BENCH)
     for found, expected in zip(*pairs, strict=True):
@@ -153,7 +171,7 @@ def test_lattices_of_other_nodes_have_nothing_between_them() -> None:
 def test_what_is_no_density_harms_no_other_pixel(value: float) -> None:
     lattice, frames = random_lattice(9), pixels()
     colors, fourth = lattice.looked_up(frames, BENCH)
-    gathers, _ = gathered((lattice,), frames, None)
+    gathers, _ = gathered((lattice,), frames)
     for channel in range(3):
         frames[0, channel, channel, 7] = value
     sound = torch.ones(37, 61, dtype=torch.bool)
@@ -161,4 +179,4 @@ def test_what_is_no_density_harms_no_other_pixel(value: float) -> None:
     found, beside = lattice.looked_up(frames, BENCH)
     assert torch.equal(found[..., sound], colors[..., sound])
     assert torch.equal(beside[..., sound], fourth[..., sound])
-    assert torch.equal(gathered((lattice,), frames, None)[0][..., sound], gathers[..., sound])
+    assert torch.equal(gathered((lattice,), frames)[0][..., sound], gathers[..., sound])
