@@ -1,8 +1,10 @@
-"""Pictures that let the report show what single layers did: frames they moved, and the largest mends."""
+"""Pictures that let the report show what single layers did: frames moved, colors brought back, the largest mends."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from restorers.cleaning.mends import Blemish, Mending, Part
 from restorers.cleaning.neighbors import Box
@@ -10,13 +12,17 @@ from restorers.clip import Clip
 from restorers.render import Footage
 from restorers.restorer import Bench
 from restorers.steadiness.steadying import Steadying
+from restorers.unfading.unfaded import Unfading
 from tasks.footage import footage, remedy
 from tasks.lab import Lab
-from tasks.pictures import codes, jpeg, reduced
+from tasks.pictures import Codes, codes, jpeg, reduced
+from tasks.report.fading import Side, Sureness, heated, sides
 from tasks.report.steadiness import telling_frames
 from tasks.shot import Shot
 
 MESH_WIDTH = 480  # px
+LOOKED_AT = 5  # frames of a shot, of which the one with the widest range shows what became of its colors
+RANGE = (0.005, 0.995)  # of the densities of a frame
 MENDS = 6  # of a shot
 CROP_SHARE = 4  # of a frame's height: the most that is shown around a mend
 LEAST_CROP = 48  # px
@@ -27,7 +33,8 @@ def evidence(shot: Shot, lab: Lab) -> dict[str, bytes]:
     """Pictures of a shot's layers as JPEG files, by name.
 
     `mesh-<place of the layer>-<frame>` is a frame as a stabilization layer found it, `mend-<id>-found` and `-mended`
-    the place of one of the largest mends.
+    the place of one of the largest mends; `fade-<place of the layer>-found` and `-undone` a frame without a decay layer
+    and with it, `-unsure` how unsure its colors are, and the same without an ending the numbers of that, as JSON.
     """
     files: dict[str, bytes] = {}
     for place, layer in enumerate(shot.layers):
@@ -37,6 +44,8 @@ def evidence(shot: Shot, lab: Lab) -> dict[str, bytes]:
             files |= {mesh_name(place, number): _frame(beneath, number) for number in telling_frames(found)}
         if isinstance(found, Mending):
             files |= _mends(found, beneath, lab.bench)
+        if isinstance(found, Unfading):
+            files |= _fade(place, found, beneath, lab.bench)
     return files
 
 
@@ -48,6 +57,11 @@ def mesh_name(place: int, number: int) -> str:
 def mend_names(blemish: Blemish) -> tuple[str, str]:
     """Names of the pictures of a blemish as found, and mended."""
     return f"mend-{blemish.id}-found", f"mend-{blemish.id}-mended"
+
+
+def fade_name(place: int, side: Side | None = None) -> str:
+    """Name of a picture of what the decay layer at a place in the stack did to a frame, or of the numbers of it."""
+    return f"fade-{place}-{side}" if side else f"fade-{place}"
 
 
 def largest_mends(found: Mending) -> tuple[tuple[Blemish, Part], ...]:
@@ -81,6 +95,26 @@ def cropped(box: Box, clip: Clip) -> Clip:
 
 def _frame(beneath: Footage, number: int) -> bytes:
     return jpeg(reduced(codes(beneath.clip(number, number + 1)), MESH_WIDTH), quality=80)
+
+
+def _fade(place: int, found: Unfading, beneath: Footage, bench: Bench) -> dict[str, bytes]:
+    if not sides(found):
+        return {}
+    before = max(beneath.sample(LOOKED_AT), key=_range)
+    colors, unsure = found.undone(before, bench)
+    pictures: dict[Side, Codes] = {
+        "found": reduced(codes(before), MESH_WIDTH),
+        "undone": reduced(codes(before.toned(colors)), MESH_WIDTH),
+        "unsure": heated(unsure[0].cpu().numpy(), found.unknown, MESH_WIDTH),
+    }
+    numbers = Sureness.of(before, unsure, found).model_dump_json().encode()
+    shown = {fade_name(place, side): jpeg(pictures[side], quality=80, fine_color=True) for side in sides(found)}
+    return {fade_name(place): numbers, **shown}
+
+
+def _range(clip: Clip) -> float:
+    low, high = np.quantile(clip.frames[:, :, ::2, ::2].cpu().numpy(), RANGE)
+    return float(high - low)
 
 
 def _mends(found: Mending, beneath: Footage, bench: Bench) -> dict[str, bytes]:

@@ -56,7 +56,7 @@ class Lattice:
         nodes = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
         return cls(np.asarray(function(nodes), np.float32).reshape(size, size, size, 4), low, high)
 
-    def looked_up(self, frames: Tensor, bench: Bench, out: Found | None = None) -> Found:
+    def looked_up(self, frames: Tensor, bench: Bench, *, out: Found | None = None) -> Found:
         """What frames `(T, 3, H, W)` become, in memory of its own or in `out`, which spares the time to get any."""
         return _looked_up((self,), frames, None, bench, out)
 
@@ -80,7 +80,7 @@ def between(
         return _looked_up((first, second), frames, weight, bench, out)
     start = first.values.astype(np.float64)
     values = np.asarray(start + weight * (second.values - start), np.float32)
-    return Lattice(values, first.low, first.high).looked_up(frames, bench, out)
+    return Lattice(values, first.low, first.high).looked_up(frames, bench, out=out)
 
 
 def _grid(lattice: Lattice) -> Grid:

@@ -74,24 +74,39 @@ class Unfading(Remedy):
     def apply(self, clip: Clip, bench: Bench) -> Clip:
         if self.identity:
             return clip
-        made, marks = [], []
-        for number in clip.numbers:
-            colors, unsure = self.undone(clip.between(number, number + 1), bench)
-            made.append(colors)
-            marks.append(torch.where(unsure > self.unknown, int(Origin.UNCERTAIN), int(Origin.TONED)))
-        return clip.marked(torch.cat(made), torch.cat(marks))
+        colors, unsure = self.undone(clip, bench)
+        marks = torch.where(unsure > self.unknown, int(Origin.UNCERTAIN), int(Origin.TONED))
+        return clip.marked(colors, marks)
 
     def undone(self, clip: Clip, bench: Bench) -> tuple[Tensor, Tensor]:
-        """The frames `(T, 3, H, W)` of a clip within one severity, and by how much dE they may be wrong `(T, H, W)`."""
+        """The frames `(T, 3, H, W)` of a clip, and by how much dE they may be wrong `(T, H, W)`."""
+        colors, unsure = torch.empty_like(clip.frames), torch.empty_like(clip.frames[:, 0])
+        for place, number in enumerate(clip.numbers):
+            out = colors[place : place + 1], unsure[place : place + 1]
+            self._laid(clip.between(number, number + 1), out, bench)
+        return colors, unsure
+
+    def _laid(self, frame: Clip, out: tuple[Tensor, Tensor], bench: Bench) -> None:
+        """One frame undone, into `out`."""
         tables = [Lattice(values, self.low, self.high) for values in self.lattices]
         if len(tables) == 1:
-            return tables[0].looked_up(clip.frames, bench)
-        severity = self.severity(clip.first)
+            tables[0].looked_up(frame.frames, bench, out=out)
+            return
+        severity = self.severity(frame.first)
         if not self.uneven:
             below, share = self._between(severity)
-            return between(tables[below], tables[below + 1], clip.frames, share, bench)
-        plane = np.clip(severity * field(self.uneven, clip.size), self.severities[0], self.severities[-1])
-        return self._over(tables, clip, plane, bench)
+            between(tables[below], tables[below + 1], frame.frames, share, bench, out=out)
+            return
+        plane = np.clip(severity * field(self.uneven, frame.size), self.severities[0], self.severities[-1])
+        last = len(tables) - 2
+        for index, (lower, upper) in enumerate(pairwise(self.severities)):
+            here = (plane >= lower) & ((plane < upper) | (index == last))
+            if here.any():
+                share = bench.tensor((plane - lower) / (upper - lower))
+                found = between(tables[index], tables[index + 1], frame.frames, share, bench)
+                there = torch.from_numpy(here).to(frame.frames.device)
+                for plane_, made in zip(out, found, strict=True):
+                    plane_.copy_(torch.where(there, made, plane_))
 
     def severity(self, number: int) -> float:
         """How severe the fading of a frame is, against the reel's."""
@@ -99,19 +114,6 @@ class Unfading(Remedy):
             return 1.0
         frames, values = zip(*((each.frame, each.severity) for each in self.stations), strict=True)
         return float(np.interp(number, frames, values))
-
-    def _over(self, tables: list[Lattice], clip: Clip, plane: np.ndarray, bench: Bench) -> tuple[Tensor, Tensor]:
-        colors, unsure = torch.empty_like(clip.frames), torch.empty_like(clip.frames[:, 0])
-        last = len(tables) - 2
-        for index, (lower, upper) in enumerate(pairwise(self.severities)):
-            here = (plane >= lower if index else plane >= -np.inf) & (plane < upper if index < last else True)
-            if not here.any():
-                continue
-            share = bench.tensor((plane - lower) / (upper - lower))
-            made, doubt = between(tables[index], tables[index + 1], clip.frames, share, bench)
-            there = torch.from_numpy(here).to(clip.frames.device)
-            colors, unsure = torch.where(there, made, colors), torch.where(there, doubt, unsure)
-        return colors, unsure
 
     def _between(self, severity: float) -> tuple[int, float]:
         values = np.array(self.severities)

@@ -14,8 +14,9 @@ from restorers.cleaning.mends import REASONS, Blemish, Mending
 from restorers.deflicker import Evening
 from restorers.restorer import Restorer
 from restorers.steadiness.steadying import Steadying
+from restorers.unfading.unfaded import Unfading
 from tasks.cost import bill
-from tasks.evidence import largest_mends, mend_names, mesh_name
+from tasks.evidence import fade_name, largest_mends, mend_names, mesh_name
 from tasks.footage import remedy
 from tasks.lab import Lab
 from tasks.measure import Measured, middle
@@ -34,6 +35,7 @@ from tasks.report.content import (
     TreatmentSheet,
 )
 from tasks.report.evenness import evenness
+from tasks.report.fading import Sureness, fading, sides
 from tasks.report.layers import LayerSheet
 from tasks.report.steadiness import steadiness, telling_frames
 from tasks.shot import Shot
@@ -125,6 +127,10 @@ def _layers(shot: Shot, measured: Measured, lab: Lab) -> tuple[LayerSheet, ...]:
             sheets.append(steadiness(found, measured.measures(lab), pictures))
         if isinstance(found, Evening):
             sheets.append(evenness(found, (shot.scan.height, shot.scan.width)))
+        if isinstance(found, Unfading):
+            shown = {side: measured.picture(fade_name(place, side), lab) for side in sides(found)}
+            sure = Sureness.model_validate_json(measured.picture(fade_name(place), lab)) if shown else None
+            sheets.append(fading(found, sure, shown, lab.bench))
     return tuple(sheets)
 
 

@@ -17,6 +17,7 @@ from restorers.decay import DecayCorrection
 from restorers.dyes import projection
 from restorers.dyes.scanner import Scanner
 from restorers.dyes.stocks import KEPT_BACK, WAVELENGTHS, Floats, stocks
+from restorers.restorer import Bench
 from restorers.training.fading import ALL, NONE, FadedReel, Trouble, drawn, printed, scanned
 from restorers.unfading.references import Lamps, Reference
 from tests.benchmarks.moves import FOOTAGE
@@ -94,8 +95,6 @@ class Simulated:
 
     def worked(self, treatment: DecayCorrection) -> tuple[Floats, bool, Floats]:
         """What a treatment makes of its pictures, XYZ; whether it left them as found; and its densities."""
-        from restorers.restorer import Bench  # the pool's processes begin sooner
-
         frames = torch.from_numpy(self.seen).permute(0, 3, 1, 2).float().contiguous()
         footage = footage_of(frames)
         remedy = treatment.examine(footage, Bench())

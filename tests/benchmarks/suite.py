@@ -47,10 +47,10 @@ def run(suite: str, text: str | None, parts: tuple[Part, ...], timed: Callable[.
     extent = Extent(asked.quick, asked.familiar, asked.shots, not asked.ours, asked.out)
     circumstances = header(suite, threads=THREADS)
     rows: list[Row] = []
-    with ProcessPoolExecutor(THREADS, initializer=_singly) as pool:
+    with ProcessPoolExecutor(THREADS, initializer=singly) as pool:
         for section in asked.only or (*sections, SPEED):
             if section == SPEED:
-                _singly()
+                singly()
                 rows += timed(quick=extent.quick, threads=THREADS)
             else:
                 rows += _measured(sections[section], section, pool, extent)
@@ -65,7 +65,8 @@ def _measured(part: Part, section: str, pool: ProcessPoolExecutor, extent: Exten
         yield from readings.rows(list(members), part.GOALS.get(case, {}))
 
 
-def _singly() -> None:
+def singly() -> None:
+    """Keep the libraries of this process to one thread each."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     threadpool_limits(1, user_api="blas")
