@@ -27,7 +27,7 @@ from typing_extensions import override
 from restorers.dyes import stocks
 from restorers.dyes.fade import Fade
 from restorers.dyes.film import Film
-from restorers.dyes.fit import Fit, Place, fitted
+from restorers.dyes.fit import Fit, fitted
 from restorers.dyes.scanner import GENERIC_LAMPS, Scanner
 from restorers.dyes.stocks import Floats
 from restorers.networks.unfader import Unfader
@@ -38,7 +38,7 @@ from restorers.unfading import blind, severity, silver
 from restorers.unfading.baking import Colors, Undoing
 from restorers.unfading.look import Look
 from restorers.unfading.optics import Reading
-from restorers.unfading.references import Lamps, Patch, Reference, Shown, grouped
+from restorers.unfading.references import Lamps, Patch, Reference, Shown
 from restorers.unfading.soundness import sound
 from restorers.unfading.unfaded import Station, Unfading
 
@@ -111,7 +111,7 @@ class DecayCorrection(Restorer):
     def _consistent(self) -> Self:
         if self.even and not self.references:
             raise ValueError("'even' tells how fading differs over the frame, not how far it goes: give 'references'")
-        if self.drift and len(grouped(self.references)) < 2:
+        if self.drift and len({reference.frame for reference in self.references}) < 2:
             raise ValueError("'drift' wants references on two frames at least")
         if self.image == "silver" and (self.even or self.drift or any(r.was == "color" for r in self.references)):
             raise ValueError("silver has no colors, and neither 'even' nor 'drift': give clear and gray references")
@@ -136,7 +136,7 @@ class DecayCorrection(Restorer):
         if self.image == "silver":
             return self._of_silver(footage, look)
         if not self.references and look.monochrome:
-            return self._left("the picture is monochrome; if it is silver, and neither tinted nor toned, say so")
+            return self._left("the picture is monochrome; if it is silver, and neither tinted nor toned, say so", look)
         return self._by_references(footage, look) if self.references else self._by_pictures(look, bench)
 
     def _looked(self, footage: Footage) -> Look:
@@ -147,13 +147,13 @@ class DecayCorrection(Restorer):
         return Look.at(footage, self.samples, reading)
 
     def _by_references(self, footage: Footage, look: Look) -> Unfading:
-        places = [reference.place(footage, look.reading) for reference in self.references]
+        places = [reference.place(footage, look.reading, drift=self.drift) for reference in self.references]
         scanner = Scanner.narrow("the scanner", *self.lamps)
         stock = stocks.stock(self.stock)
         unfaded = sound(stock, scanner, places)
         if unfaded is not None:
             shown = tuple(Shown.of(r, p, 0.0) for r, p in zip(self.references, places, strict=True))
-            return self._left(f"the references look as sound {unfaded} would show them", shown)
+            return self._left(f"the references look as sound {unfaded} would show them", look, shown)
         film = Film.above_base(stock, scanner)
         fit = fitted(film, places)
         self._checked(fit)
@@ -164,7 +164,7 @@ class DecayCorrection(Restorer):
             fit.drawn(OTHERS, seed=0),
             {"share_spread": _triple(fit.spread[:3]), "stain_spread": float(fit.spread[4]), "references": shown},
             found=f"from {len(places)} references ({names})",
-            stations=self._stations(film, fit, places) if self.drift else (),
+            stations=tuple(Station(frame=n, severity=s) for n, s in fit.severities.items()) if self.drift else (),
             uneven=self._unevenness(film, fit, footage, look.reading),
         )
         return self._baked(film, look, told)
@@ -181,18 +181,9 @@ class DecayCorrection(Restorer):
             reference = self.references[worst]
             raise RestorationError(
                 f"the decay references contradict one another: no fade explains all of them, the one on "
-                f"{reference.words}, which was {reference.was}, by {fit.left[worst]:.2f} D least; look at it again"
+                f"{reference.words}, which was {reference.was}, by {fit.left[worst]:.2f} D least; look at it again; "
+                "or, if the reel has faded more in one place than in another, set 'drift'"
             )
-
-    def _stations(self, film: Film, fit: Fit, places: Sequence[Place]) -> tuple[Station, ...]:
-        seen = {}
-        for number, indices in grouped(self.references).items():
-            here = [places[i] for i in indices if places[i].scanner is None]
-            if here:
-                seen[number] = [
-                    (place.densities, before) for place, before in zip(here, fit.before(film, here), strict=True)
-                ]
-        return tuple(Station(frame=n, severity=s) for n, s in severity.along(film, fit.fade, seen).items())
 
     def _unevenness(self, film: Film, fit: Fit, footage: Footage, reading: Reading) -> tuple[float, ...]:
         if not self.even:
@@ -202,9 +193,9 @@ class DecayCorrection(Restorer):
 
     def _by_pictures(self, look: Look, bench: Bench) -> Unfading:
         if look.reading is Reading.NEGATIVE:
-            return self._left("nothing is guessed of negatives: give references")
+            return self._left("nothing is guessed of negatives: give references", look)
         if len(look.fine) < blind.FEWEST:
-            return self._left(f"{len(look.fine)} frames are too few to tell fading from color")
+            return self._left(f"{len(look.fine)} frames are too few to tell fading from color", look)
         film = Film.above_base(stocks.generic(), Scanner.narrow("the scanner", *self.lamps))
         network = opened("unfader", Unfader, bench)
         guess = blind.guessed(network, film, look.reading.film(look.fine))
@@ -214,7 +205,7 @@ class DecayCorrection(Restorer):
                 f"{' '.join(f'{s:.2f}' for s in guess.fade.share)}) would bring colors closer with a likelihood of "
                 f"{guess.better:.2f}, below {self.confidence:.2f}"
             )
-            return self._left(found).model_copy(update={"confidence": guess.better})
+            return self._left(found, look).model_copy(update={"confidence": guess.better})
         told = Told(
             guess.fade,
             guess.drawn,
@@ -272,8 +263,9 @@ class DecayCorrection(Restorer):
     def _colors(self, film: Film) -> Colors:
         return self.colors or ("scanned" if film.stock.kind == "negative" else "projected")
 
-    def _left(self, why: str, references: tuple[Shown, ...] = ()) -> Unfading:
-        return Unfading(image=self.image, strength=self.strength, found=why, references=references)
+    def _left(self, why: str, look: Look | None = None, references: tuple[Shown, ...] = ()) -> Unfading:
+        said = self._said(look) if look else {"image": self.image, "strength": self.strength}
+        return Unfading.model_validate(said | {"found": why, "references": references})
 
 
 @dataclass(frozen=True, eq=False)

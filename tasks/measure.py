@@ -21,7 +21,7 @@ from tasks.shot import Shot
 from tasks.store import Artifact
 from tasks.synthesis import map_pictures
 
-REVISION = 3
+REVISION = 4
 PICTURE_WIDTH = 960  # px, of the report's pictures
 
 

@@ -33,6 +33,8 @@ SEEN = 0.01
 GRAY, GRAY_SPREAD = 0.9, 0.5  # visual density of grays that nobody knows the density of
 NUMBERS = 8  # severity, and how far the rest strays: three shares, bend, stain, its width, product
 FURTHEST, MOST = 6.0, 3.0  # sigmas, and severities, that are looked at
+DRIFT = 0.4
+"""Spread of the logarithm of a stretch's severity."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +46,14 @@ class Place:
         level: visual density of a gray it was; 0 for clear film, None for a gray of which nobody knows.
         color: XYZ it projected, relative to clear film, where it was no gray, `(3,)`.
         scanner: what saw it, if not what the film is in.
+        stretch: of the reel it lies in, where fading differs along it; any number.
     """
 
     densities: Floats
     level: float | None = None
     color: Floats | None = None
     scanner: Scanner | None = None
+    stretch: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,29 +64,23 @@ class Fit:
         fade: the likeliest one.
         spread: standard deviation of each of its numbers: three shares (as logarithms), bend, stain, width, product.
         levels: visual density that each gray had of which nobody knew.
+        severities: how many times as far the fade has gone in each stretch, by its number; 1 in the middle of them.
         left: density by which each place still differs from what it was, root of the mean of its bands.
-        likely: numbers the fade is made of, see `drawn`, and their covariance.
+        likely: its numbers and their covariance.
     """
 
     fade: Fade
     spread: Floats
     levels: Floats
+    severities: dict[int, float]
     left: Floats
     likely: tuple[Floats, Floats]
-
-    def before(self, film: Film, places: Sequence[Place]) -> Floats:
-        """Amounts `(N, 3)` that places had: as it is known, or else as the fade undoes what is seen of them."""
-        known = _before(film.stock, places)
-        for index, place in enumerate(places):
-            if place.level is None and place.color is None:
-                known[index] = self.fade.undone(film, place.densities)
-        return known
 
     def drawn(self, count: int, seed: int) -> list[Fade]:
         """As many fades as the places allow as well, by chance: a sample of the posterior, taken to be Gaussian."""
         mean, covariance = self.likely
         chance = np.random.default_rng(seed)
-        return [_fade(np.append(max(x[0], 0), x[1:])) for x in chance.multivariate_normal(mean, covariance, count)]
+        return [_fade(numbers) for numbers in chance.multivariate_normal(mean, covariance, count, method="eigh")]
 
 
 def fitted(film: Film, places: Sequence[Place]) -> Fit:
@@ -93,35 +91,54 @@ def fitted(film: Film, places: Sequence[Place]) -> Fit:
         places: at least one.
     """
     unknown = [index for index, place in enumerate(places) if place.level is None and place.color is None]
+    stretches = sorted({place.stretch for place in places})
+    stretch = [stretches.index(place.stretch) for place in places]
+    drifts = len(stretches) if len(stretches) > 1 else 0
     before = _before(film.stock, places)
     films = [Film(film.stock, place.scanner or film.scanner, film.veil) for place in places]
+    alike = not drifts and all(place.scanner is None for place in places)
 
-    def amounts(x: Floats) -> Floats:
-        known = before.copy()
-        if unknown:
-            known[unknown] = projection.grays(film.stock, x[NUMBERS:])
-        return known
+    def severities(x: Floats) -> Floats:
+        return np.exp(x[NUMBERS : NUMBERS + drifts]) if drifts else np.ones(1)
 
     def lacking(x: Floats) -> list[Floats]:
-        fade, known = _fade(x[:NUMBERS]), amounts(x)
-        if all(place.scanner is None for place in places):
+        fade, known = _fade(_numbers(x)), before.copy()
+        if unknown:
+            known[unknown] = projection.grays(film.stock, x[NUMBERS + drifts :])
+        if alike:
             return list(fade.shown(film, known) - np.stack([place.densities for place in places]))
-        return [fade.shown(f, c) - p.densities for f, c, p in zip(films, known, places, strict=True)]
+        fades = [fade.times(float(severity)) for severity in severities(x)]
+        return [
+            fades[where].shown(seen, c) - place.densities
+            for where, seen, c, place in zip(stretch, films, known, places, strict=True)
+        ]
 
     def misfit(x: Floats) -> Floats:
-        believed = np.concatenate([x[:NUMBERS], (x[NUMBERS:] - GRAY) / GRAY_SPREAD])
-        return np.concatenate([*(each / SEEN for each in lacking(x)), believed])
+        levels = (x[NUMBERS + drifts :] - GRAY) / GRAY_SPREAD
+        drift = x[NUMBERS : NUMBERS + drifts]
+        middle = drift.mean(keepdims=True) / SEEN if drifts else drift
+        return np.concatenate([*(each / SEEN for each in lacking(x)), x[:NUMBERS], drift / DRIFT, middle, levels])
 
-    start = np.concatenate([[0.3], np.zeros(NUMBERS - 1), np.full(len(unknown), GRAY)])
-    low = np.concatenate([[0.0], np.full(NUMBERS - 1, -FURTHEST), np.full(len(unknown), 0.02)])
-    high = np.concatenate([[MOST], np.full(NUMBERS - 1, FURTHEST), np.full(len(unknown), projection.LEVELS[-1])])
+    start = np.concatenate([[0.3], np.zeros(NUMBERS - 1 + drifts), np.full(len(unknown), GRAY)])
+    rest = np.concatenate([np.full(NUMBERS - 1, FURTHEST), np.full(drifts, 3 * DRIFT)])
+    low = np.concatenate([[0.0], -rest, np.full(len(unknown), 0.02)])
+    high = np.concatenate([[MOST], rest, np.full(len(unknown), projection.LEVELS[-1])])
     found = least_squares(misfit, start, bounds=(low, high), x_scale="jac")
     slopes = np.asarray(found.jac, np.float64)
     covariance = np.asarray(np.linalg.pinv(slopes.T @ slopes)[:NUMBERS, :NUMBERS], np.float64)
-    numbers = _numbers_slopes(found.x[:NUMBERS])
-    spread = np.sqrt(np.clip(np.einsum("ij,jk,ik->i", numbers, covariance, numbers), 0, None))
+    slopes = _numbers_slopes(found.x[:NUMBERS])
+    covariance = slopes @ covariance @ slopes.T
+    numbers = _numbers(found.x)
     left = np.array([np.sqrt(np.mean(each**2)) for each in lacking(found.x)])
-    return Fit(_fade(found.x[:NUMBERS]), spread, found.x[NUMBERS:], left, (found.x[:NUMBERS], covariance))
+    along = severities(found.x).tolist()
+    return Fit(
+        fade=_fade(numbers),
+        spread=np.sqrt(np.clip(np.diag(covariance), 0, None)),
+        levels=found.x[NUMBERS + drifts :],
+        severities=dict(zip(stretches, along, strict=True)),
+        left=left,
+        likely=(numbers, covariance),
+    )
 
 
 def _before(stock: Stock, places: Sequence[Place]) -> Floats:
@@ -149,8 +166,7 @@ def _numbers_slopes(x: Floats) -> Floats:
     return np.stack([(_numbers(x + step * e) - _numbers(x - step * e)) / (2 * step) for e in np.eye(NUMBERS)], 1)
 
 
-def _fade(x: Floats) -> Fade:
-    numbers = _numbers(x)
+def _fade(numbers: Floats) -> Fade:
     cyan, magenta, yellow = np.minimum(np.exp(numbers[:3]), 1.5).tolist()
     bend, stain, width, product = numbers[3:].tolist()
-    return Fade((cyan, magenta, yellow), bend, stain, max(width, 5.0), product)
+    return Fade((cyan, magenta, yellow), bend, max(stain, 0.0), max(width, 5.0), max(product, 0.0))

@@ -14,6 +14,7 @@ from restorers.unfading.optics import Reading
 FINE, COARSE = 128, 16
 """Blocks over the height of a frame: small ones for its colors, large ones, where noise vanishes, for monochrome."""
 COLORS = 400  # of a frame that are looked at
+CALM, CALMEST = 16, 0.1  # pixels of a block, and share of them by which noise is told
 ENDS = (0.0005, 0.9995)  # of the pixels of a frame
 MONOCHROME_SPREAD = 0.02
 """Density by which the channels of a monochrome picture may stray from one curve."""
@@ -91,10 +92,16 @@ def _blocks(clip: Clip, rows: int) -> Floats:
 
 
 def _noise(clip: Clip) -> float:
-    """Standard deviation of the noise of a frame, of its noisiest channel.
+    """Standard deviation of the noise of a frame's noisiest channel, where the picture is calm.
 
-    By the median of what is left of it without planes (Immerkaer, *Fast Noise Variance Estimation*, CVIU 64(2), 1996).
+    By the median of what is left without planes (Immerkaer, *Fast Noise Variance Estimation*, CVIU 64(2), 1996), over
+    the calmest blocks.
     """
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    channels = [cv2.filter2D(channel, -1, kernel) for channel in clip.frames[0].cpu().numpy()]
-    return max(float(np.median(np.abs(channel[1:-1, 1:-1]))) for channel in channels) / (0.6745 * 6)
+    height, width = (max(n - n % CALM, 1) for n in clip.size)
+    found = []
+    for channel in clip.frames[0].cpu().numpy():
+        left = np.abs(cv2.filter2D(channel, -1, kernel))[:height, :width]
+        blocks = left.reshape(max(height // CALM, 1), -1, max(width // CALM, 1), left.shape[1] // max(width // CALM, 1))
+        found.append(float(np.quantile(np.median(blocks, axis=(1, 3)), CALMEST)))
+    return max(found) / (0.6745 * 6)

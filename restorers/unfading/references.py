@@ -1,6 +1,5 @@
 """Places on a film of which a person knows what they looked like."""
 
-from collections.abc import Sequence
 from typing import Literal, Self
 
 import numpy as np
@@ -87,8 +86,8 @@ class Reference(Patch):
             raise ValueError(f"'read' has {len(self.read)} densities and 'lamps' {len(self.lamps)}: as many, 3 or more")
         return self
 
-    def place(self, footage: Footage, reading: Reading) -> Place:
-        """What is seen of it and what it was.
+    def place(self, footage: Footage, reading: Reading, *, drift: bool = False) -> Place:
+        """What is seen of it and what it was; in a stretch of its own frame, if fading drifts along the reel.
 
         Raises:
             RestorationError: it is not on the footage.
@@ -100,6 +99,7 @@ class Reference(Patch):
             level=0.0 if self.was == "clear" else self.density,
             color=None if self.lab is None else np.maximum(projection.of_lab(np.array(self.lab)), 1e-4),
             scanner=scanner,
+            stretch=self.frame if drift else 0,
         )
 
 
@@ -114,7 +114,8 @@ class Shown(BaseModel):
     width: int
     height: int
     was: str = Field(description="what it was, in words")
-    found: tuple[float, ...] = Field(description="the film's density there in red, green and blue")
+    found: tuple[float, ...] = Field(description="the film's density there, in the bands of what read it")
+    read: bool = Field(False, description="whether another instrument read it, not the scanner")
     left: float = Field(description="density by which the fade does not explain it, root of the mean over the bands")
 
     @classmethod
@@ -126,13 +127,6 @@ class Shown(BaseModel):
             **reference.model_dump(include=set(Patch.model_fields)),
             was=reference.was + level + color,
             found=tuple(round(float(v), 4) for v in place.densities),
+            read=bool(reference.read),
             left=round(left, 4),
         )
-
-
-def grouped(references: Sequence[Reference]) -> dict[int, list[int]]:
-    """Places of the references in their list, by the frame they are on, in the order of the frames."""
-    frames: dict[int, list[int]] = {}
-    for index, reference in enumerate(references):
-        frames.setdefault(reference.frame, []).append(index)
-    return dict(sorted(frames.items()))

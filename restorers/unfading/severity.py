@@ -1,9 +1,9 @@
-"""Fading that is not the same all over a reel: how severe it is along it, and over the frame.
+"""Fading that is not the same all over the frame: how severe it is from place to place.
 
-The severity multiplies the fade of the whole reel: what is left of a dye is its share to the power of the severity.
+The severity multiplies the fade of the reel: what is left of a dye is its share to the power of the severity.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -17,11 +17,6 @@ TERMS = ((1, 0), (0, 1), (2, 0), (1, 1), (0, 2), (4, 0), (0, 4))
 """Powers of x and y in [-1, 1] that a field over the frame is a sum of."""
 STIFF = 0.02  # of the terms, against blocks that say otherwise
 BLOCKS = 24  # on the longer side of an even patch
-
-
-def along(film: Film, fade: Fade, seen: Mapping[int, Sequence[tuple[Floats, Floats]]]) -> dict[int, float]:
-    """Severity at each frame with places: densities seen and amounts of dye there were."""
-    return {number: _severity(film, fade, *map(np.stack, zip(*places, strict=True))) for number, places in seen.items()}
 
 
 def over(

@@ -102,11 +102,11 @@ class Unfading(Remedy):
         for index, (lower, upper) in enumerate(pairwise(self.severities)):
             here = (plane >= lower) & ((plane < upper) | (index == last))
             if here.any():
-                share = bench.tensor((plane - lower) / (upper - lower))
-                found = between(tables[index], tables[index + 1], frame.frames, share, bench)
+                weight = bench.tensor((plane - lower) / (upper - lower))
+                found = between(tables[index], tables[index + 1], frame.frames, weight, bench)
                 there = torch.from_numpy(here).to(frame.frames.device)
-                for plane_, made in zip(out, found, strict=True):
-                    plane_.copy_(torch.where(there, made, plane_))
+                for target, made in zip(out, found, strict=True):
+                    target.copy_(torch.where(there, made, target))
 
     def severity(self, number: int) -> float:
         """How severe the fading of a frame is, against the reel's."""

@@ -114,7 +114,9 @@ def _of_dyes(found: Unfading, frame: int) -> tuple[Bars, ...]:
     where = f" in frame {frame}" if found.stations else ""
     shares = np.array(found.share) ** severity
     spreads = severity * np.array(found.share_spread)
-    back = ", and what it is brought back to" if found.strength == 1 else f"; it is brought back by {found.strength:.0%}"
+    back = (
+        ", and what it is brought back to" if found.strength == 1 else f"; {found.strength:.0%} of the loss is undone"
+    )
     dyes = tuple(
         Bar(name, name, share, (share * np.exp(-s), share * np.exp(s)), _words(share, share * s))
         for name, share, s in zip(DYES, shares.tolist(), spreads.tolist(), strict=True)
@@ -149,7 +151,7 @@ def _words(value: float, spread: float | None = None) -> str:
 
 def _swatch(shown: Shown, found: Unfading, sure: Sureness | None, bench: Bench) -> Swatch:
     colors: tuple[str | None, str | None] = (None, None)
-    if len(shown.found) == 3:
+    if not shown.read:
         density = found.reading.clip(np.array(shown.found))
         plane = bench.tensor(density).view(1, 3, 1, 1).expand(1, 3, CELLS, CELLS)
         clip = Clip(plane.contiguous(), Space.DENSITY, shown.frame)
