@@ -18,9 +18,10 @@ Chatterjee, Trumpy, Ruedel, *Digital Unfading of Chromogenic Film Informed by It
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
+from annotated_types import Len
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import override
 
@@ -28,7 +29,7 @@ from restorers.dyes import stocks
 from restorers.dyes.fade import Fade
 from restorers.dyes.film import Film
 from restorers.dyes.fit import Fit, fitted
-from restorers.dyes.scanner import GENERIC_LAMPS, Scanner
+from restorers.dyes.scanner import GENERIC_LAMPS
 from restorers.dyes.stocks import Floats
 from restorers.networks.unfader import Unfader
 from restorers.networks.weights import opened
@@ -38,7 +39,8 @@ from restorers.unfading import blind, severity, silver
 from restorers.unfading.baking import Colors, Undoing
 from restorers.unfading.look import Look
 from restorers.unfading.optics import Reading
-from restorers.unfading.references import Lamps, Patch, Reference, Shown
+from restorers.unfading.references import Bands, Lamps, Patch, Reference, Shown
+from restorers.unfading.references import scanner as seen_by
 from restorers.unfading.soundness import sound
 from restorers.unfading.unfaded import Station, Unfading
 
@@ -64,11 +66,10 @@ class DecayCorrection(Restorer):
         "generic",
         description="film stock whose dyes the film has, e.g. kodak-5384; generic, or generic-negative, if not known",
     )
-    lamps: Lamps = Field(
+    scanner: Annotated[Lamps, Len(3, 3)] | Bands = Field(
         GENERIC_LAMPS,
-        min_length=3,
-        max_length=3,
-        description="where the scanner's red, green and blue peak and how wide they are at half their height, nm",
+        description="what the scanner's red, green and blue see: where each peaks and how wide it is at half its "
+        "height, nm, as lamps that light up in turn do; or a curve of each, which a white light and a sensor want",
     )
     references: tuple[Reference, ...] = Field((), description="places of which it is known what they looked like")
     even: tuple[Patch, ...] = Field(
@@ -148,7 +149,7 @@ class DecayCorrection(Restorer):
 
     def _by_references(self, footage: Footage, look: Look) -> Unfading:
         places = [reference.place(footage, look.reading, drift=self.drift) for reference in self.references]
-        scanner = Scanner.narrow("the scanner", *self.lamps)
+        scanner = seen_by(self.scanner)
         stock = stocks.stock(self.stock)
         unfaded = sound(stock, scanner, places)
         if unfaded is not None:
@@ -196,7 +197,7 @@ class DecayCorrection(Restorer):
             return self._left("nothing is guessed of negatives: give references", look)
         if len(look.fine) < blind.FEWEST:
             return self._left(f"{len(look.fine)} frames are too few to tell fading from color", look)
-        film = Film.above_base(stocks.generic(), Scanner.narrow("the scanner", *self.lamps))
+        film = Film.above_base(stocks.generic(), seen_by(self.scanner))
         network = opened("unfader", Unfader, bench)
         guess = blind.guessed(network, film, look.reading.film(look.fine))
         if guess.better < self.confidence or guess.gain <= 0:
@@ -257,7 +258,7 @@ class DecayCorrection(Restorer):
         )
 
     def _said(self, look: Look) -> dict[str, object]:
-        said = {name: getattr(self, name) for name in ("image", "stock", "lamps", "strength", "unknown")}
+        said = {name: getattr(self, name) for name in ("image", "stock", "scanner", "strength", "unknown")}
         return {**said, "reading": look.reading, "noise": look.noise}
 
     def _colors(self, film: Film) -> Colors:

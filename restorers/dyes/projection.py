@@ -63,6 +63,11 @@ def rec709(colors: Floats) -> Floats:
     return np.asarray(adapted @ colour.RGB_COLOURSPACES["ITU-R BT.709"].matrix_XYZ_to_RGB.T)
 
 
+def of_rec709(light: Floats) -> Floats:
+    """XYZ `(..., 3)` of linear light with the primaries of ITU-R BT.709; its white is clear film."""
+    return np.asarray(light @ np.linalg.inv(rec709(np.eye(3))))
+
+
 def lab(colors: Floats) -> Floats:
     """CIE L*a*b* `(..., 3)` of XYZ, relative to clear film."""
     return np.asarray(colour.XYZ_to_Lab(colors, illuminant=colour.XYZ_to_xy(white())))

@@ -33,7 +33,7 @@ class Guess:
     """What the pictures tell of a fade.
 
     Attributes:
-        fade: the likeliest one.
+        fade: the one that is the least wrong over all that may be.
         spread: standard deviation of the three shares, as logarithms, and of the stain.
         better: how likely undoing it brings the colors closer to what they were, 0 to 1.
         gain: dE2000 by which they are likely closer, in the mean; below nothing where they are farther.
@@ -68,24 +68,22 @@ def signs(film: Film, frames: Floats) -> Floats:
 
 
 def guessed(network: Unfader, film: Film, frames: Floats, *, seed: int = 0) -> Guess:
-    """The likeliest fade of a reel, and what undoing it would do, by densities `(F, N, 3)` of its frames."""
+    """The best guess of the fade of a reel, and what undoing it would do, by densities `(F, N, 3)` of its frames."""
     with torch.no_grad():
         mean, factor = network(torch.from_numpy(signs(film, frames)[None]).float())
     center = mean[0].double().numpy()
     covariance = np.linalg.inv(factor[0].double().numpy() @ factor[0].double().numpy().T)
-    fade = faded(center)
     chance = np.random.default_rng(seed)
     pooled = frames.reshape(-1, 3)
     seen = pooled[chance.integers(len(pooled), size=LOOKED_AT)]
-    made = _lab(film, fade.undone(film, seen))
+    fades = [faded(numbers) for numbers in (center, *chance.multivariate_normal(center, covariance, DRAWN))]
+    labs = np.stack([_lab(film, each.undone(film, seen)) for each in fades])
+    apart = np.stack([np.sqrt(((labs - lab) ** 2).sum(-1)).mean(1) for lab in labs])
+    best = int(np.argmin(apart.mean(1)))
     found = _lab(film, film.amounts(seen))
-    gains = []
-    others = [faded(numbers) for numbers in chance.multivariate_normal(center, covariance, DRAWN)]
-    for other in others:
-        true = _lab(film, other.undone(film, seen))
-        gains.append(np.mean(_differences(found, true)) - np.mean(_differences(made, true)))
-    spread, better = np.sqrt(np.diag(covariance)), float(np.mean(np.array(gains) > 0))
-    return Guess(fade, spread, better, float(np.mean(gains)), tuple(others[:KEPT]))
+    gains = np.array([np.mean(_differences(found, lab)) - np.mean(_differences(labs[best], lab)) for lab in labs])
+    spread = np.sqrt(np.diag(covariance))
+    return Guess(fades[best], spread, float(np.mean(gains > 0)), float(gains.mean()), tuple(fades[1 : KEPT + 1]))
 
 
 def faded(numbers: Floats) -> Fade:

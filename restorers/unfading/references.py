@@ -1,20 +1,54 @@
 """Places on a film of which a person knows what they looked like."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, model_validator
 
 from restorers.dyes import projection
 from restorers.dyes.fit import Place
 from restorers.dyes.scanner import Scanner
-from restorers.dyes.stocks import Floats
+from restorers.dyes.stocks import WAVELENGTHS, Floats
 from restorers.render import Footage
 from restorers.restorer import RestorationError
 from restorers.unfading.optics import Reading
 
 Lamps = tuple[tuple[float, float], ...]
 """Bands of a scanner: where each peaks and how wide it is at half its height, nm."""
+
+
+Curve = Annotated[tuple[NonNegativeFloat, ...], Field(min_length=8)]
+
+
+class Bands(BaseModel):
+    """What a scanner's red, green and blue see at each wavelength: its light times its sensor, in any unit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    first_nm: float = Field(ge=300, le=450, description="wavelength of the first number")
+    step_nm: float = Field(gt=0, le=20, description="from one number to the next")
+    red: Curve = Field(description="what the red band sees")
+    green: Curve = Field(description="what the green band sees")
+    blue: Curve = Field(description="what the blue band sees")
+
+    @model_validator(mode="after")
+    def _alike(self) -> Self:
+        if not len(self.red) == len(self.green) == len(self.blue):
+            raise ValueError(f"red, green and blue have {len(self.red)}, {len(self.green)}, {len(self.blue)} numbers")
+        if min(max(self.red), max(self.green), max(self.blue)) == 0:
+            raise ValueError("a band sees nothing at all")
+        return self
+
+    def scanner(self) -> Scanner:
+        """The scanner with these bands."""
+        at = self.first_nm + self.step_nm * np.arange(len(self.red))
+        curves = np.stack([np.interp(WAVELENGTHS, at, each, 0, 0) for each in (self.red, self.green, self.blue)])
+        return Scanner.of("the scanner", np.ones(len(WAVELENGTHS)), curves)
+
+
+def scanner(bands: Lamps | Bands) -> Scanner:
+    """The scanner with bands given one way or the other."""
+    return bands.scanner() if isinstance(bands, Bands) else Scanner.narrow("the scanner", *bands)
 
 
 class Patch(BaseModel):

@@ -16,7 +16,8 @@ from restorers.dyes.stocks import Stock, generic, members
 
 NAMED, UNNAMED = 0.02, 0.06
 """Density, root of the mean over places and bands, by which sound film of a stock that is named may be seen other than
-it should be; and of one that is not, of the nearest stock that is known."""
+it should be; and of one that is not, of the nearest stock that is known. Where it is not known how dense a gray was,
+much that has faded looks like a thinner gray of another stock: then there is as little leeway as for a named one."""
 LEVELS = np.linspace(0.02, 3, 150)
 
 
@@ -32,7 +33,8 @@ def sound(stock: Stock, scanner: Scanner, places: Sequence[Place]) -> str | None
     stocks = (stock, *members(negative=stock.kind == "negative")) if unnamed else (stock,)
     away = [_away(each, scanner, places) for each in stocks]
     nearest = int(np.argmin(away))
-    return stocks[nearest].title if away[nearest] <= (UNNAMED if unnamed else NAMED) else None
+    dense = all(place.level is not None or place.color is not None for place in places)
+    return stocks[nearest].title if away[nearest] <= (UNNAMED if unnamed and dense else NAMED) else None
 
 
 def _away(stock: Stock, scanner: Scanner, places: Sequence[Place]) -> float:

@@ -14,7 +14,7 @@ from restorers.restorer import Bench, Packed, Remedy
 from restorers.unfading.baking import Colors
 from restorers.unfading.lattice import Lattice, between
 from restorers.unfading.optics import Reading
-from restorers.unfading.references import Shown
+from restorers.unfading.references import Bands, Lamps, Shown
 from restorers.unfading.severity import field
 
 Triple = tuple[float, float, float]
@@ -44,7 +44,7 @@ class Unfading(Remedy):
     silver_rise: Triple = Field((1.0, 1.0, 1.0), description="of silver: each channel's density against red's")
     silver_contrast: float = Field(1.0, description="of silver: share of its density that is left")
     stock: str = Field("generic", description="whose dyes it was fitted with and is undone by")
-    lamps: tuple[tuple[float, float], ...] = Field((), description="peak and width of the scanner's bands, nm")
+    scanner: Lamps | Bands = Field((), description="what the scanner's bands see, as it was said")
     reading: Reading = Field(Reading.DENSITY, description="how the film's own density is read from the clip's")
     colors: Colors = Field("projected", description="as it is projected, or as the scanner would have shown it")
     strength: float = Field(1.0, ge=0, le=1, description="0 leaves the film as found, 1 undoes all of it")

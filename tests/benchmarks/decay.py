@@ -21,6 +21,8 @@ from tests.benchmarks.unfading import GOALS, Error, Standing
 
 SUITE = "decay"
 SOUND, SPEED = "sound film", "speed"
+WHOLE = ("plain", "all of it")
+"""Cases of several fades of each stock in each scanner; of one, to see what it adds, the others."""
 LEFT_ALONE = 0.3  # dE2000
 
 
@@ -39,11 +41,11 @@ def main() -> None:
                 singly()
                 rows += lookup.rows(quick=asked.quick, threads=THREADS)
             elif section == SOUND:
-                for case in ("plain", "all of it"):
+                for case in WHOLE:
                     trials = unfading.trials(case, 1 if asked.quick else unfading.ROUNDS)
                     rows += _unchanged(f"{SOUND}, {case}", list(pool.map(unfading.changes, trials)))
             else:
-                trials = unfading.trials(section, 1 if asked.quick else unfading.ROUNDS)
+                trials = unfading.trials(section, unfading.ROUNDS if section in WHOLE and not asked.quick else 1)
                 rows += _errors(section, list(pool.map(unfading.errors, trials)))
             path = Result(header=circumstances, rows=tuple(rows)).write(asked.out or RESULTS)
     print(path, file=sys.stderr)

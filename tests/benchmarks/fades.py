@@ -19,7 +19,7 @@ from restorers.dyes.scanner import Scanner
 from restorers.dyes.stocks import KEPT_BACK, WAVELENGTHS, Floats, stocks
 from restorers.restorer import Bench
 from restorers.training.fading import ALL, NONE, FadedReel, Trouble, drawn, printed, scanned
-from restorers.unfading.references import Lamps, Reference
+from restorers.unfading.references import Bands, Lamps, Reference
 from tests.benchmarks.moves import FOOTAGE
 from tests.restorers.footage import footage_of
 
@@ -27,6 +27,10 @@ PICTURES, SIZE = 12, (32, 48)
 GRAY, GRAYS = (0.6, 1.2), (0.3, 0.9, 1.8)  # visual densities: of one gray from to, of three
 PATCH = 8  # pixels
 ROUNDS = 3  # fades of a stock in a scanner
+LAMPS: Mapping[str, Lamps] = {
+    "lamps 630 525 465": ((630, 20), (525, 35), (465, 22)),
+    "lamps 680 545 435": ((680, 40), (545, 50), (435, 45)),
+}
 CASES: Mapping[str, Trouble] = {
     "plain": NONE,
     "dyes 10 nm off": Trouble(shift_nm=ALL.shift_nm),
@@ -60,7 +64,7 @@ class Simulated:
 
     Attributes:
         reel: what it is.
-        lamps: what is known of its scanner.
+        bands: what is known of its scanner.
         level: visual density of the one gray.
         seen: densities `(F, H, W, 3)`, the first frame with the places that are known.
         unfaded: what a scan of it would have shown before it faded.
@@ -69,7 +73,7 @@ class Simulated:
     """
 
     reel: FadedReel
-    lamps: Lamps
+    bands: Lamps | Bands
     level: float
     seen: Floats
     unfaded: Floats
@@ -99,12 +103,7 @@ class Simulated:
         footage = footage_of(frames)
         remedy = treatment.examine(footage, Bench())
         made = remedy.apply(footage.clip(1, len(frames)), Bench()).frames.permute(0, 2, 3, 1).double().numpy()
-        return seen_as(10**-made), remedy.identity, made
-
-
-def seen_as(light: Floats) -> Floats:
-    """XYZ, clear film its white, of linear light with BT.709's primaries: the reverse of `projection.rec709`."""
-    return np.asarray(light @ np.linalg.inv(projection.rec709(np.eye(3))))
+        return projection.of_rec709(10**-made), remedy.identity, made
 
 
 def simulated(trial: Trial) -> Simulated:
@@ -126,7 +125,7 @@ def simulated(trial: Trial) -> Simulated:
     shape = (PICTURES + 1, *SIZE, 3)
     return Simulated(
         reel=reel,
-        lamps=lamps(scanner),
+        bands=LAMPS.get(trial.scanner) or curves(scanner),
         level=level,
         seen=scanned(reel.shown(whole, severity), chance).reshape(shape),
         unfaded=reel.film.densities(whole).reshape(shape),
@@ -142,17 +141,15 @@ def scanners() -> dict[str, Scanner]:
     camera = colour.MSDS_CAMERA_SENSITIVITIES["Nikon 5100 (NPL)"].copy().align(shape).values.T
     light = colour.SDS_ILLUMINANTS["LED-B4"].copy().align(shape).values
     return {
-        "lamps 630 525 465": Scanner.narrow("lamps", (630, 20), (525, 35), (465, 22)),
-        "lamps 680 545 435": Scanner.narrow("wide lamps", (680, 40), (545, 50), (435, 45)),
+        **{name: Scanner.narrow(name, *lamps) for name, lamps in LAMPS.items()},
         "camera, white light": Scanner.of("Nikon 5100 under LED-B4", np.asarray(light), np.asarray(camera)),
     }
 
 
-def lamps(scanner: Scanner) -> Lamps:
-    """What a person can say of a scanner's bands: their middles, and their widths as those of lamps."""
-    middles = scanner.bands @ WAVELENGTHS
-    spreads = np.sqrt((scanner.bands * (WAVELENGTHS - middles[:, None]) ** 2).sum(1))
-    return tuple((round(float(m), 1), round(float(2.3548 * s), 1)) for m, s in zip(middles, spreads, strict=True))
+def curves(scanner: Scanner) -> Bands:
+    """What a maker can say of a scanner's bands."""
+    red, green, blue = (tuple(band) for band in np.round(scanner.bands * 1000, 3).tolist())
+    return Bands(first_nm=WAVELENGTHS[0], step_nm=WAVELENGTHS[1] - WAVELENGTHS[0], red=red, green=green, blue=blue)
 
 
 def _reference(at: int, **what: object) -> Reference:

@@ -17,7 +17,7 @@ from restorers.restorer import Bench
 from restorers.unfading.baking import Undoing
 from restorers.unfading.lattice import Lattice
 from restorers.unfading.optics import Reading
-from tests.benchmarks.fades import FOOTAGE, seen_as
+from tests.benchmarks.fades import FOOTAGE
 from tests.benchmarks.result import Row
 from tests.benchmarks.timing import timed
 
@@ -47,7 +47,7 @@ def _exactness(undoing: Undoing, lattice: Lattice) -> Iterator[Row]:
     exact = undoing.made(FADE, shown)
     frames = torch.from_numpy(shown.T.reshape(1, 3, 1, -1)).float()
     found = lattice.looked_up(frames, Bench())[0].reshape(3, -1).T.double().numpy()
-    labs = [projection.lab(np.maximum(seen_as(10**-each), 1e-6)) for each in (exact, found)]
+    labs = [projection.lab(np.maximum(projection.of_rec709(10**-each), 1e-6)) for each in (exact, found)]
     apart = np.asarray(colour.delta_E(*labs, method="CIE 2000"))
     nodes = len(lattice.values)
     for metric, value in (("median", np.median(apart)), ("p95", np.quantile(apart, 0.95)), ("worst", apart.max())):

@@ -13,7 +13,7 @@ from restorers.dyes.stocks import KEPT_BACK, Floats
 from restorers.unfading.references import Reference
 from tests.benchmarks import corrections
 from tests.benchmarks.corrections import BALANCE, CURVES, GAMMA, TWO
-from tests.benchmarks.fades import GRAYS, ROUNDS, Simulated, Trial, scanners, seen_as, simulated
+from tests.benchmarks.fades import GRAYS, ROUNDS, Simulated, Trial, scanners, simulated
 
 ONE, CLEAR, THREE, NAMED, BLIND = (
     "ours, 1 gray",
@@ -78,14 +78,14 @@ def treatments(film: Simulated, stock: str) -> dict[str, DecayCorrection]:
     def levelless(names: Sequence[str]) -> tuple[Reference, ...]:
         return tuple(at[name].model_copy(update={"density": None}) for name in names)
 
-    told = DecayCorrection(lamps=film.lamps)
+    told = DecayCorrection(scanner=film.bands)
     return {
         ONE: _told(told, at["gray"]),
         CLEAR: _told(told, at["clear"], at["gray"]),
         THREE: _told(told, *three),
         NAMED: _told(told, *three).model_copy(update={"stock": stock}),
         "ours, chart": _told(told, *(place for name, place in at.items() if name.startswith("chart"))),
-        "ours, 3 grays and clear, scanner not known": _told(told, *three).model_copy(update={"lamps": GENERIC_LAMPS}),
+        "ours, 3 grays and clear, scanner not known": _told(told, *three).model_copy(update={"scanner": GENERIC_LAMPS}),
         "ours, 1 gray and clear, its density not known": _told(told, at["clear"], *levelless(("gray",))),
         "ours, 3 grays and clear, densities not known": _told(told, at["clear"], *levelless(THREE_GRAYS)),
         BLIND: told,
@@ -134,7 +134,7 @@ def changes(trial: Trial) -> dict[str, float]:
 
 
 def _seen(densities: Floats) -> Floats:
-    return np.maximum(seen_as(10**-densities), 1e-6)
+    return np.maximum(projection.of_rec709(10**-densities), 1e-6)
 
 
 def _error(method: str, made: Floats, wanted: Floats) -> Error:

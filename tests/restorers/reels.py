@@ -54,7 +54,7 @@ class Reel:
     def error(self, frames: Tensor) -> float:
         """Mean CIEDE2000 of frames in density against what it projected."""
         light = 10 ** -frames.permute(0, 2, 3, 1).double().numpy()
-        seen = light @ np.linalg.inv(projection.rec709(np.eye(3)))
+        seen = projection.of_rec709(light)
         made = projection.lab(np.maximum(seen, 1e-6))
         return float(np.mean(colour.delta_E(made, self.wanted[: len(made)], method="CIE 2000")))
 

@@ -28,6 +28,11 @@ from restorers.damage import (
 from restorers.damage.chance import wander
 from restorers.damage.shaking import gate_motion
 from restorers.damage.soiling import drop
+from restorers.dyes import projection
+from restorers.dyes.fade import Fade
+from restorers.dyes.film import Film
+from restorers.dyes.scanner import GENERIC
+from restorers.dyes.stocks import generic
 from restorers.restorer import Bench
 
 BENCH = Bench(seed=7)
@@ -76,7 +81,7 @@ def test_a_film_nothing_happens_to_stays_as_it_is() -> None:
     clean = Soiling(dust=0, hairs=0, blotches=0, scratches=0)
     nothing = Aging(
         graining=Graining(sigma=0),
-        fading=Fading(shares=(1, 1, 1), stain=(0, 0, 0)),
+        fading=Fading(shares=(1, 1, 1), stain=0),
         soiling=clean,
         shaking=still,
         flickering=steady,
@@ -92,10 +97,14 @@ def test_damage_comes_back_in_the_space_it_was_given() -> None:
     torch.testing.assert_close(damaged.in_space(Space.DENSITY).frames, direct.frames, atol=1e-4, rtol=0)
 
 
-def test_faded_layers_keep_their_share_and_gain_the_stain() -> None:
-    fading = Fading(shares=(0.5, 0.9, 0.75), stain=(0.0, 0.05, 0.125))
-    faded = fade(flat(1.0), fading).frames[0, :, 0, 0]
-    torch.testing.assert_close(faded, torch.tensor([0.5, 0.95, 0.875]))
+def test_a_gray_shows_what_is_left_of_its_dyes_and_the_stain() -> None:
+    fading = Fading(shares=(0.5, 0.9, 0.75), stain=0.125)
+    film = Film.above_base(generic(), GENERIC)
+    left = projection.grays(film.stock, np.array([1.0])) * fading.shares
+    shown = Fade(stain=0.125).shown(film, left)[0]
+    assert fade(flat(1.0), fading).frames[0, :, 0, 0].numpy() == pytest.approx(shown, abs=5e-3)
+    clear = fade(flat(0.0), fading).frames[0, :, 0, 0]
+    assert clear[2] > 0.05 > clear[0] > -0.01  # the stain is yellow
 
 
 def test_chance_has_unit_variance_and_the_memory_asked_for() -> None:

@@ -147,7 +147,7 @@ def errors_said(old: Reel, treatment: DecayCorrection) -> tuple[np.ndarray, np.n
     """How wrong each color is, and how wrong it is said to be, `(F, H, W)`, distances in CIE L*a*b*."""
     colors, unsure = examined(treatment, old.seen).undone(clip_of(old.seen), BENCH)
     light = 10 ** -colors.permute(0, 2, 3, 1).double().numpy()
-    made = projection.lab(np.maximum(light @ np.linalg.inv(projection.rec709(np.eye(3))), 1e-6))
+    made = projection.lab(np.maximum(projection.of_rec709(light), 1e-6))
     return np.sqrt(((made - old.wanted) ** 2).sum(-1)), unsure.numpy()
 
 
@@ -338,7 +338,7 @@ def test_wrong_references_are_named_with_their_place() -> None:
         ({"stock": "kodak-9999"}, "no film stock 'kodak-9999' is known; there are: .*kodak-5384"),
         ({"even": EVERYWHERE}, "give 'references'"),
         ({"drift": True, "references": [place("gray")]}, "references on two frames at least"),
-        ({"lamps": [(650, 25)]}, "at least 3 items"),
+        ({"scanner": [(650, 25)]}, "at least 3 items"),
         ({"image": "silver", "references": [place("gray")], "even": EVERYWHERE}, "neither 'even' nor 'drift'"),
     ],
 )  # fmt: skip

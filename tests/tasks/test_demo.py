@@ -152,7 +152,8 @@ def test_each_measure_sees_its_own_damage_and_no_other(vault: Path) -> None:
         for measure in worn:
             strongest = found[measure][measure].after
             assert (rows[measure].after > 0.5 * strongest) == (measure == damage), (damage, measure)
-    assert found["worst layer's density"]["worst layer's density"].after == pytest.approx(45, abs=1)
+    # Cyan has 55 % of its density left, of which red sees 84 %, the rest being other dyes.
+    assert found["worst layer's density"]["worst layer's density"].after == pytest.approx(33, abs=2)
 
 
 def test_unsteadiness_is_measured_as_the_gate_moved_the_film(vault: Path) -> None:
