@@ -152,7 +152,7 @@ def test_each_measure_sees_its_own_damage_and_no_other(vault: Path) -> None:
         for measure in worn:
             strongest = found[measure][measure].after
             assert (rows[measure].after > 0.5 * strongest) == (measure == damage), (damage, measure)
-    # Cyan has 55 % of its density left, of which red sees 84 %, the rest being other dyes.
+    # Of the density that red sees; of the cyan dye itself 45 % are gone.
     assert found["worst layer's density"]["worst layer's density"].after == pytest.approx(33, abs=2)
 
 
