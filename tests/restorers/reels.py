@@ -59,11 +59,27 @@ class Reel:
         return float(np.mean(colour.delta_E(made, self.wanted[: len(made)], method="CIE 2000")))
 
 
-def reel(name: str = "kodak-5384", fade: Fade = FADED, severity: Floats | None = None, seed: int = 0) -> Reel:
-    """A reel of a stock, faded; `severity` `(F, H, W)` says how far against `fade`, if not alike all over."""
+def reel(
+    name: str = "kodak-5384",
+    fade: Fade = FADED,
+    severity: Floats | None = None,
+    *,
+    seed: int = 0,
+    others: bool = False,
+) -> Reel:
+    """A reel of a stock, faded.
+
+    Args:
+        name: of the stock.
+        fade: how far.
+        severity: how far against that, `(F, H, W)`, if not alike all over.
+        seed: of the scan's noise.
+        others: whether four photographs more follow.
+    """
     film = Film(stock(name), GENERIC)
     chance = np.random.default_rng(seed)
-    amounts = printed(film.stock, photographs().reshape(-1, 3), chance).reshape(photographs().shape)
+    pictures = np.concatenate([photographs(), more_photographs()]) if others else photographs()
+    amounts = printed(film.stock, pictures.reshape(-1, 3), chance).reshape(pictures.shape)
     for index, level in enumerate(LEVELS.values()):
         amounts[0, :PATCH, index * PATCH : (index + 1) * PATCH] = projection.grays(film.stock, np.array([level]))
     if severity is None:
@@ -98,3 +114,11 @@ def photographs() -> Floats:
     """Four photographs, sRGB in [0, 1], `(4, H, W, 3)`."""
     pictures = (data.astronaut(), data.coffee(), data.chelsea(), data.rocket())
     return np.stack([cv2.resize(p, SIZE[::-1], interpolation=cv2.INTER_AREA) for p in pictures]) / 255.0
+
+
+@cache
+def more_photographs() -> Floats:
+    """Four others: pieces of the same, in other light."""
+    whole = (data.coffee()[100:300, 200:500], data.rocket()[150:, :300], data.astronaut()[200:, 200:], data.cat())
+    small = np.stack([cv2.resize(p, SIZE[::-1], interpolation=cv2.INTER_AREA) for p in whole]) / 255.0
+    return np.asarray(small ** np.array([0.8, 1.2, 0.7, 1.0])[:, None, None, None])
