@@ -39,6 +39,7 @@ from restorers.unfading import blind, severity, silver
 from restorers.unfading.baking import Colors, Undoing
 from restorers.unfading.look import Look
 from restorers.unfading.optics import Reading
+from restorers.unfading.picking import picked
 from restorers.unfading.references import Bands, Lamps, Patch, Reference, Shown
 from restorers.unfading.references import scanner as seen_by
 from restorers.unfading.soundness import sound
@@ -138,7 +139,7 @@ class DecayCorrection(Restorer):
             return self._of_silver(footage, look)
         if not self.references and look.monochrome:
             return self._left("the picture is monochrome; if it is silver, and neither tinted nor toned, say so", look)
-        return self._by_references(footage, look) if self.references else self._by_pictures(look, bench)
+        return self._by_references(footage, look) if self.references else self._by_pictures(footage, look, bench)
 
     def _looked(self, footage: Footage) -> Look:
         try:
@@ -153,7 +154,7 @@ class DecayCorrection(Restorer):
         stock = stocks.stock(self.stock)
         unfaded = sound(stock, scanner, places)
         if unfaded is not None:
-            shown = tuple(Shown.of(r, p, 0.0) for r, p in zip(self.references, places, strict=True))
+            shown = tuple(Shown.of(r, p) for r, p in zip(self.references, places, strict=True))
             return self._left(f"the references look as sound {unfaded} would show them", look, shown)
         film = Film.above_base(stock, scanner)
         fit = fitted(film, places)
@@ -192,11 +193,12 @@ class DecayCorrection(Restorer):
         patches = [(patch.seen(footage, reading), (patch.y, patch.x)) for patch in self.even]
         return severity.over(film, fit.fade, patches, footage.size)
 
-    def _by_pictures(self, look: Look, bench: Bench) -> Unfading:
+    def _by_pictures(self, footage: Footage, look: Look, bench: Bench) -> Unfading:
         if look.reading is Reading.NEGATIVE:
             return self._left("nothing is guessed of negatives: give references", look)
         if len(look.fine) < blind.FEWEST:
             return self._left(f"{len(look.fine)} frames are too few to tell fading from color", look)
+        pointed = picked(footage, look.reading)
         film = Film.above_base(stocks.generic(), seen_by(self.scanner))
         network = opened("unfader", Unfader, bench)
         guess = blind.guessed(network, film, look.reading.film(look.fine))
@@ -206,11 +208,12 @@ class DecayCorrection(Restorer):
                 f"{' '.join(f'{s:.2f}' for s in guess.fade.share)}) would bring colors closer with a likelihood of "
                 f"{guess.better:.2f}, below {self.confidence:.2f}"
             )
-            return self._left(found, look).model_copy(update={"confidence": guess.better})
+            return self._left(found, look, pointed).model_copy(update={"confidence": guess.better})
         told = Told(
             guess.fade,
             guess.drawn,
-            {"share_spread": _triple(guess.spread[:3]), "stain_spread": float(guess.spread[3]), "stock": "generic"},
+            {"share_spread": _triple(guess.spread[:3]), "stain_spread": float(guess.spread[3]), "stock": "generic"}
+            | {"references": pointed},
             found=f"guessed from {len(look.fine)} frames, without references",
             confidence=guess.better,
         )
@@ -232,7 +235,7 @@ class DecayCorrection(Restorer):
         return Unfading.model_validate(
             self._said(look)
             | {"silver_stain": found.stain, "silver_rise": found.rise, "silver_contrast": found.contrast}
-            | {"references": tuple(Shown.of(r, p, 0.0) for r, p in zip(self.references, places, strict=True))}
+            | {"references": tuple(Shown.of(r, p) for r, p in zip(self.references, places, strict=True))}
             | {"found": f"from {len(look.fine)} frames, {told}" + ("" if gray else "; its contrast is left as found")}
             | {"severities": (1.0,), "low": low, "high": high, "lattices": lattice.values[None]}
         )

@@ -150,10 +150,13 @@ class Shown(BaseModel):
     was: str = Field(description="what it was, in words")
     found: tuple[float, ...] = Field(description="the film's density there, in the bands of what read it")
     read: bool = Field(False, description="whether another instrument read it, not the scanner")
-    left: float = Field(description="density by which the fade does not explain it, root of the mean over the bands")
+    left: float | None = Field(
+        None,
+        description="density by which the fade does not explain it, root of the mean over the bands; none if not used",
+    )
 
     @classmethod
-    def of(cls, reference: Reference, place: Place, left: float) -> Self:
+    def of(cls, reference: Reference, place: Place, left: float | None = None) -> Self:
         """A reference and what became of it in the fit."""
         level = "" if reference.density is None else f" of {reference.density:.2f} D"
         color = "" if reference.lab is None else " L*a*b* " + " ".join(f"{v:.0f}" for v in reference.lab)
@@ -162,5 +165,5 @@ class Shown(BaseModel):
             was=reference.was + level + color,
             found=tuple(round(float(v), 4) for v in place.densities),
             read=bool(reference.read),
-            left=round(left, 4),
+            left=None if left is None else round(left, 4),
         )

@@ -52,7 +52,9 @@ class Unfading(Remedy):
     unknown: float = Field(10.0, gt=0, description="dE beyond which a pixel's color counts as not known")
     stations: tuple[Station, ...] = Field((), description="severity along the reel, a straight line between; 1 if none")
     uneven: tuple[float, ...] = Field((), description="severity over the frame, see `severity.TERMS`; even if none")
-    references: tuple[Shown, ...] = Field((), description="the places it was told by")
+    references: tuple[Shown, ...] = Field(
+        (), description="the places it was told by; or, where nobody told, that might be"
+    )
     confidence: float = Field(
         1.0, ge=0, le=1, description="how likely it brings colors closer to what they were; 1 where a person told"
     )

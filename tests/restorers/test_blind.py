@@ -13,6 +13,7 @@ from restorers.restorer import Bench, MissingWeights
 from restorers.training.loop import trained
 from restorers.training.unfading import Unfading, unlikelihood
 from restorers.unfading.blind import SIGNS
+from restorers.unfading.picking import WORDS
 from tests.restorers.footage import clip_of, footage_of
 from tests.restorers.reels import Reel, reel
 
@@ -32,6 +33,10 @@ def test_a_guess_brings_a_faded_reel_closer_to_what_it_was(fade: Fade) -> None:
     assert remedy.confidence >= 0.9
     assert old.error(remedy.apply(clip_of(old.seen), BENCH).frames) < 0.7 * old.error(old.seen)
     assert "guessed from 8 frames, without references" in remedy.summary()
+    thin, dense = remedy.references  # for a person to look at, not to tell by
+    assert (thin.was, dense.was) == WORDS
+    assert (thin.frame, thin.left) == (0, None)  # clear film lies there
+    assert max(thin.found) < 0.2 < max(dense.found)
 
 
 def test_a_guess_that_may_do_harm_is_not_made() -> None:
