@@ -11,9 +11,10 @@ from torch import Tensor
 
 from restorers.clip import Origin
 from restorers.detail.grain import LEVELS, GrainModel
-from restorers.enhancement import Enhancement, Enlargement
+from restorers.enhancement import Enhancement
 from restorers.enhancing.diagnosis import Diagnosis
 from restorers.enhancing.drawing import brightness, density_of
+from restorers.enhancing.enlargement import Enlargement
 from restorers.enhancing.scanning import scanned_again
 from restorers.networks import NUMBERS
 from restorers.networks.card import digest

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from restorers.clip import Origin
-from restorers.enhancement import NETWORKS
+from restorers.enhancing.enlargement import NETWORKS
 from restorers.networks import NUMBERS
 from restorers.networks.card import Card, Data, Recipe, digest
 from restorers.networks.weights import HOME, card, opened, packed

@@ -12,8 +12,8 @@ from skimage import data
 from restorers.clip import Clip, Origin
 from restorers.colorspace import Space
 from restorers.detail.grain import GrainModel
-from restorers.enhancement import Enlargement
 from restorers.enhancing.diagnosis import Diagnosis
+from restorers.enhancing.enlargement import Enlargement
 from restorers.geometry.warp import AFFINE
 from restorers.render import Span, opened
 from restorers.restorer import Bench

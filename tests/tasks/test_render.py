@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from restorers.detail.grain import LEVELS, GrainModel
-from restorers.enhancement import Enlargement
 from restorers.enhancing.diagnosis import Diagnosis
+from restorers.enhancing.enlargement import Enlargement
 from restorers.render import Span
 from tasks.lab import Lab
 from tasks.render import window
