@@ -196,9 +196,10 @@ class DecayCorrection(Restorer):
     def _by_pictures(self, footage: Footage, look: Look, bench: Bench) -> Unfading:
         if look.reading is Reading.NEGATIVE:
             return self._left("nothing is guessed of negatives: give references", look)
-        if len(look.fine) < blind.FEWEST:
-            return self._left(f"{len(look.fine)} frames are too few to tell fading from color", look)
         pointed = picked(footage, look.reading)
+        if look.scenes < blind.FEWEST:
+            found = f"{look.scenes} scenes that differ, of {len(look.fine)} frames looked at, are too few"
+            return self._left(f"{found} to tell fading from color: give references", look, pointed)
         film = Film.above_base(stocks.generic(), seen_by(self.scanner))
         network = opened("unfader", Unfader, bench)
         guess = blind.guessed(network, film, look.reading.film(look.fine))

@@ -22,7 +22,7 @@ DENSEST = 3.0  # density that is looked at
 TAIL = 0.02  # share of a reel's colors taken for its blacks, and for its whites
 SIGNS = 3 * len(QUANTILES) + 6 + 6 + 12
 FEWEST = 8
-"""Frames, of scenes that differ, that can tell anything of a fade."""
+"""Frames of scenes that differ that can tell anything of a fade: of one scene nobody knows what color it had."""
 DRAWN, LOOKED_AT = 100, 200  # fades, and colors, by which it is judged what to do
 KEPT = 16  # of the fades drawn, for whom asks how sure the colors are
 WORST = 0.12  # share below which a dye is not taken to have gone

@@ -18,6 +18,9 @@ CALM, CALMEST = 16, 0.1  # pixels of a block, and share of them by which noise i
 ENDS = (0.0005, 0.9995)  # of the pixels of a frame
 MONOCHROME_SPREAD = 0.02
 """Density by which the channels of a monochrome picture may stray from one curve."""
+APART = 0.7
+"""How far frames of scenes that differ are apart, against the spread of all colors; of one scene they are nearer, even
+if somebody walks through it or the camera moves a little."""
 MARGIN = 0.1  # density around what the reel shows that a lattice reaches
 
 
@@ -58,6 +61,16 @@ class Look:
     def monochrome(self) -> bool:
         """Whether the picture has one color, as black-and-white, tinted and toned ones do."""
         return monochrome(self.coarse)
+
+    @property
+    def scenes(self) -> int:
+        """How many of the frames show scenes that differ from one another."""
+        least = APART * float(self.fine.reshape(-1, 3).std(0).mean())
+        kept: list[Floats] = []
+        for frame in self.fine:
+            if all(np.sqrt(np.mean((frame - other) ** 2)) > least for other in kept):
+                kept.append(frame)
+        return len(kept)
 
     @property
     def ends(self) -> tuple[float, float]:

@@ -74,7 +74,7 @@ def reel(
         fade: how far.
         severity: how far against that, `(F, H, W)`, if not alike all over.
         seed: of the scan's noise.
-        others: whether four photographs more follow.
+        others: whether six photographs more follow.
     """
     film = Film(stock(name), GENERIC)
     chance = np.random.default_rng(seed)
@@ -118,7 +118,15 @@ def photographs() -> Floats:
 
 @cache
 def more_photographs() -> Floats:
-    """Four others: pieces of the same, in other light."""
-    whole = (data.coffee()[100:300, 200:500], data.rocket()[150:, :300], data.astronaut()[200:, 200:], data.cat())
+    """Six others, pieces of the same among them, in other light."""
+    motorcycle = data.stereo_motorcycle()[0]
+    whole = (
+        data.coffee()[100:300, 200:500],
+        motorcycle,
+        data.astronaut()[200:, 200:],
+        motorcycle[300:, :400],
+        data.astronaut()[:200, 100:400],
+        data.coffee()[:200, 300:],
+    )
     small = np.stack([cv2.resize(p, SIZE[::-1], interpolation=cv2.INTER_AREA) for p in whole]) / 255.0
-    return np.asarray(small ** np.array([0.8, 1.2, 0.7, 1.0])[:, None, None, None])
+    return np.asarray(small ** np.array([0.8, 1.0, 0.7, 1.2, 1.0, 1.3])[:, None, None, None])

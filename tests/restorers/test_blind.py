@@ -22,7 +22,7 @@ FADES = (Fade((0.35, 0.88, 0.62), stain=0.12), Fade((0.3, 0.95, 0.8), stain=0.05
 
 
 def films(fade: Fade) -> Reel:
-    """A reel of eight frames."""
+    """A reel of ten frames."""
     return reel(fade=fade, others=True)
 
 
@@ -32,7 +32,7 @@ def test_a_guess_brings_a_faded_reel_closer_to_what_it_was(fade: Fade) -> None:
     remedy = DecayCorrection(nodes=33).examine(footage_of(old.seen), BENCH)
     assert remedy.confidence >= 0.9
     assert old.error(remedy.apply(clip_of(old.seen), BENCH).frames) < 0.7 * old.error(old.seen)
-    assert "guessed from 8 frames, without references" in remedy.summary()
+    assert "guessed from 10 frames, without references" in remedy.summary()
     thin, dense = remedy.references  # for a person to look at, not to tell by
     assert (thin.was, dense.was) == WORDS
     assert (thin.frame, thin.left) == (0, None)  # clear film lies there

@@ -103,10 +103,11 @@ def test_a_stock_that_is_named_tells_a_little_fading_that_generic_dyes_cannot() 
     assert little.error(remedy.apply(clip_of(little.seen), BENCH).frames) < 0.5 * little.error(little.seen)
 
 
-def test_a_reel_of_too_few_frames_is_left_as_found() -> None:
-    remedy = examined(DecayCorrection(), OLD.seen)
+@pytest.mark.parametrize("times", [1, 4])
+def test_a_reel_of_too_few_scenes_is_left_as_found_however_long_they_are(times: int) -> None:
+    remedy = examined(DecayCorrection(), OLD.seen.repeat(times, 1, 1, 1))
     assert remedy.identity
-    assert "4 frames are too few" in remedy.summary()
+    assert f"4 scenes that differ, of {4 * times} frames looked at, are too few" in remedy.summary()
 
 
 @pytest.mark.parametrize("tint", ["gray", "sepia", "blue"])
