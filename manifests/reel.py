@@ -20,6 +20,7 @@ from pydantic import (
 
 from restorers import Treatment
 from restorers.colorspace import Space
+from restorers.dyes.stocks import stocks
 from restorers.mastering import HdrMastering, SdrMastering
 from restorers.profile import Profile
 
@@ -46,6 +47,10 @@ class Element(StrEnum):
     INTERPOSITIVE = "interpositive"
     PRINT = "print"
     REVERSAL = "reversal"
+
+
+NEGATIVES = (Element.CAMERA_NEGATIVE, Element.DUPE_NEGATIVE)
+"""Elements that hold the picture the other way about."""
 
 
 def _rate(value: object) -> object:
@@ -223,7 +228,10 @@ class Reel(Manifest):
     id: ReelId = Field(description="unique in the archive; names the folder of masters")
     title: str = Field(min_length=1)
     film: str | None = Field(None, description="the film this reel belongs to")
-    stock: str | None = Field(None, description="film stock, e.g. kodak-2393")
+    stock: str | None = Field(
+        None,
+        description="film stock, e.g. kodak-2393; decay works with its dyes if it knows them and is told no others",
+    )
     base: Base | None = None
     gauge: Literal["8mm", "super-8", "9.5mm", "16mm", "super-16", "28mm", "35mm", "65mm", "70mm"] | None = None
     year: int | None = Field(None, ge=1880, le=2100)
@@ -246,6 +254,21 @@ class Reel(Manifest):
     delivery: tuple[Delivery, ...] = Field((Ffv1Delivery(),), min_length=1)
     budget: Budget = Budget()
     notes: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stock_is_said_once(cls, data: object) -> object:
+        if not isinstance(data, dict) or not isinstance(data.get("treatments"), list | tuple):
+            return data
+        stock, negative = data.get("stock"), data.get("element") in NEGATIVES
+        named = stock if stock in stocks() else "generic-negative" if negative else None
+        if named is None:
+            return data
+        told = [
+            {"stock": named} | each if isinstance(each, dict) and each.get("kind") == "decay" else each
+            for each in data["treatments"]
+        ]
+        return data | {"treatments": told}
 
     @field_validator("profile")
     @classmethod

@@ -10,6 +10,7 @@ import manifests
 from manifests import ManifestError
 from manifests.reel import Base, Reel
 from restorers.colorspace import Space
+from restorers.decay import DecayCorrection
 
 GOOD = """\
 schema: 1
@@ -84,6 +85,24 @@ def test_reading_what_was_dumped_gives_the_same_reel(write: Write) -> None:
     ):
         reel = manifests.read(write(text))
         assert manifests.read(write(manifests.dumped(reel))) == reel
+
+
+@pytest.mark.parametrize(
+    ("said", "told", "stock"),
+    [
+        ("", "", "generic"),
+        ("stock: kodak-5384\n", "", "kodak-5384"),
+        ("stock: kodak-5384\n", "    stock: fuji-velvia-50\n", "fuji-velvia-50"),
+        ("stock: some old print\n", "", "generic"),
+        ("element: camera-negative\n", "", "generic-negative"),
+        ("element: camera-negative\nstock: kodak-5207\n", "", "kodak-5207"),
+    ],
+)
+def test_decay_works_with_the_stock_that_the_reel_names(write: Write, said: str, told: str, stock: str) -> None:
+    reel = manifests.read(write(said + changed("    strength: 0.5\n", f"    strength: 0.5\n{told}")))
+    decay = reel.treatments[0]
+    assert isinstance(decay, DecayCorrection)
+    assert (decay.stock, decay.strength) == (stock, 0.5)
 
 
 def test_all_mistakes_are_told_at_once_with_line_found_and_expected(write: Write) -> None:
