@@ -20,6 +20,7 @@ from pydantic import (
 
 from restorers import Treatment
 from restorers.colorspace import Space
+from restorers.decay import DecayCorrection
 from restorers.dyes.stocks import stocks
 from restorers.mastering import HdrMastering, SdrMastering
 from restorers.profile import Profile
@@ -255,21 +256,6 @@ class Reel(Manifest):
     budget: Budget = Budget()
     notes: str | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _stock_is_said_once(cls, data: object) -> object:
-        if not isinstance(data, dict) or not isinstance(data.get("treatments"), list | tuple):
-            return data
-        stock, negative = data.get("stock"), data.get("element") in NEGATIVES
-        named = stock if stock in stocks() else "generic-negative" if negative else None
-        if named is None:
-            return data
-        told = [
-            {"stock": named} | each if isinstance(each, dict) and each.get("kind") == "decay" else each
-            for each in data["treatments"]
-        ]
-        return data | {"treatments": told}
-
     @field_validator("profile")
     @classmethod
     def _typed(cls, profile: Profile) -> Profile:
@@ -294,6 +280,19 @@ class Reel(Manifest):
                     f"shot {later.first}-{later.last} does not follow on shot {earlier.first}-{earlier.last}"
                 )
         return shots
+
+    @model_validator(mode="after")
+    def _stock_is_said_once(self) -> Self:
+        named = self.stock if self.stock in stocks() else "generic-negative" if self.element in NEGATIVES else None
+        if named is not None:
+            told = (
+                each.model_copy(update={"stock": named})
+                if isinstance(each, DecayCorrection) and "stock" not in each.model_fields_set
+                else each
+                for each in self.treatments
+            )
+            object.__setattr__(self, "treatments", tuple(told))
+        return self
 
     @model_validator(mode="after")
     def _shots_cover_the_scan(self) -> Self:
