@@ -106,13 +106,15 @@ def trials(case: str, rounds: int = ROUNDS, *, sound: bool = False) -> list[Tria
     ]
 
 
-def errors(trial: Trial) -> list[Error]:
-    """What every method makes of a reel."""
+def errors(trial: Trial, only: Sequence[str] = ()) -> list[Error]:
+    """What every method makes of a reel; of ours only some, if they are named."""
     film = simulated(trial)
     wanted = projection.lab(film.wanted)
     found = [_error(name, made, wanted) for name, made in corrections.corrected(film).items()]
     as_found = found[0]
     for name, treatment in treatments(film, trial.stock).items():
+        if only and name not in only:
+            continue
         made, left, _ = film.worked(treatment)
         # What is left as found is shown as any scan is.
         error = replace(as_found, method=name, left=True) if left else _error(name, made, wanted)
