@@ -1,5 +1,7 @@
 """A fade is guessed from pictures alone, with how likely it does good; and what cannot be told is not made up."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -47,8 +49,8 @@ def test_a_guess_that_may_do_harm_is_not_made() -> None:
     assert remedy.confidence < 0.99
 
 
-def test_a_guess_wants_its_network_and_references_do_not(tmp_path: object) -> None:
-    nowhere = Bench(weights=lambda name: tmp_path / name)  # type: ignore[operator]
+def test_a_guess_wants_its_network_and_references_do_not(tmp_path: Path) -> None:
+    nowhere = Bench(weights=lambda name: tmp_path / name)
     with pytest.raises(MissingWeights, match="unfader"):
         DecayCorrection().examine(footage_of(films(FADES[0]).seen), nowhere)
     assert DecayCorrection().networks == ("unfader",)
