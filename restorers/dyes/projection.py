@@ -6,7 +6,6 @@ without any picture. The observer is that of CIE 1931.
 
 from functools import lru_cache
 
-import colour
 import numpy as np
 
 from restorers.dyes.stocks import WAVELENGTHS, Floats, Stock
@@ -57,6 +56,8 @@ def grays(stock: Stock, levels: Floats) -> Floats:
 
 def rec709(colors: Floats) -> Floats:
     """Linear light with the primaries of ITU-R BT.709 `(..., 3)` of XYZ; clear film is its white, by Bradford."""
+    import colour  # noqa: PLC0415  # takes a second to import, and reels without fading do without
+
     adapted = colour.chromatic_adaptation(
         colors, white(), colour.xy_to_XYZ(colour.RGB_COLOURSPACES["ITU-R BT.709"].whitepoint), method="Von Kries"
     )
@@ -70,11 +71,15 @@ def of_rec709(light: Floats) -> Floats:
 
 def lab(colors: Floats) -> Floats:
     """CIE L*a*b* `(..., 3)` of XYZ, relative to clear film."""
+    import colour  # noqa: PLC0415  # takes a second to import, and reels without fading do without
+
     return np.asarray(colour.XYZ_to_Lab(colors, illuminant=colour.XYZ_to_xy(white())))
 
 
 def of_lab(values: Floats) -> Floats:
     """XYZ `(..., 3)` of CIE L*a*b* relative to clear film."""
+    import colour  # noqa: PLC0415  # takes a second to import, and reels without fading do without
+
     return np.asarray(colour.Lab_to_XYZ(values, illuminant=colour.XYZ_to_xy(white())))
 
 
@@ -86,6 +91,8 @@ def white() -> Floats:
 @lru_cache(maxsize=1)
 def weights() -> Floats:
     """What each wavelength brings to X, Y and Z, `(3, 71)`."""
+    import colour  # noqa: PLC0415  # takes a second to import, and reels without fading do without
+
     shape = colour.SpectralShape(WAVELENGTHS[0], WAVELENGTHS[-1], WAVELENGTHS[1] - WAVELENGTHS[0])
     light = colour.SDS_ILLUMINANTS["D55"].copy().align(shape).values
     seen = colour.MSDS_CMFS["CIE 1931 2 Degree Standard Observer"].copy().align(shape).values.T

@@ -7,7 +7,6 @@ these reels is synthetic, and says so.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import colour
 import numpy as np
 from numpy.typing import NDArray
 
@@ -99,6 +98,8 @@ def drawn(stock: Stock, scanner: Scanner, chance: Chance, trouble: Trouble = NON
 
 def projected(photograph: NDArray[np.float64]) -> Floats:
     """XYZ `(N, 3)` that a film projects of sRGB colors in [0, 1]: white by clear film, nearly."""
+    import colour  # noqa: PLC0415  # takes a second to import, and reels without fading do without
+
     light = colour.eotf(photograph, "sRGB") * (WHITE - BLACK) + BLACK
     space = colour.RGB_COLOURSPACES["sRGB"]
     seen = light @ space.matrix_RGB_to_XYZ.T

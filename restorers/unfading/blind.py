@@ -7,7 +7,6 @@ they were than leaving them alone would.
 
 from dataclasses import dataclass
 
-import colour
 import numpy as np
 import torch
 
@@ -97,4 +96,6 @@ def _lab(film: Film, amounts: Floats) -> Floats:
 
 
 def _differences(one: Floats, other: Floats) -> Floats:
+    import colour  # noqa: PLC0415  # takes a second to import, and reels without fading do without
+
     return np.asarray(colour.delta_E(one, other, method="CIE 2000"))

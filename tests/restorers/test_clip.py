@@ -26,12 +26,12 @@ def test_a_part_keeps_its_numbers_and_cannot_reach_beyond() -> None:
 
 def test_shares_of_origins_sum_to_one_and_name_each_class() -> None:
     marks = [Origin.UNTOUCHED, Origin.TONED, Origin.RESAMPLED, Origin.GRAIN, Origin.ESTIMATED]
-    marks += [Origin.REGRAINED, Origin.CORRECTED]
+    marks += [Origin.REGRAINED, Origin.CORRECTED, Origin.UNCERTAIN]
     marks += [Origin.borrowed(-31), Origin.borrowed(31)]
     origin = torch.tensor([*marks, Origin.INTERPOLATED, Origin.GENERATED + 3], dtype=torch.uint8)
     shares = Origin.shares(origin)
     assert sum(shares.values()) == pytest.approx(1.0)
-    assert shares["borrowed"] == pytest.approx(2 / 11)
+    assert shares["borrowed"] == pytest.approx(2 / 12)
     assert all(share > 0 for share in shares.values())
 
 
