@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from restorers.metrics.perceptual import VGG, PerceptualDistance
 from restorers.networks.card import Card, Data, Recipe, digest
 from restorers.networks.enhancer import Enhancer
-from restorers.networks.weights import card, opened, packed
+from restorers.networks.weights import card, opened, packed, weights_of
 from restorers.training.detection import Detection, detection
 from restorers.training.enhancing import Enhancing
 from restorers.training.imagining import Imagining
@@ -53,7 +53,11 @@ class Training(BaseModel):
     shapes_licence: str = Field("", description="of these, for the card")
     out: Path = Field(description="folder for its weights, its card and its checkpoint")
     minutes: float = Field(30, gt=0, description="how long it may learn on this machine, if nothing else runs")
-    again: bool = Field(False, description="whether a training that has ended goes on for another round")
+    again: bool = Field(
+        False,
+        description="whether a training that has ended goes on for another round: from its checkpoint, or, in a folder "
+        "that has none, from the weights that are in use",
+    )
 
 
 class Begun(BaseModel):
@@ -63,6 +67,7 @@ class Begun(BaseModel):
 
     recipe: Recipe
     data: str = Field(description="sha256 of everything it learns from")
+    begun_with: str = Field("", description="sha256 of the weights that it began with, if it did not begin by chance")
     done: int = 0
     cpu_s: float = 0.0
     gpu_s: float = 0.0
@@ -235,6 +240,7 @@ class Workshop:
             self.lesson,
             recipe,
             device=self.device,
+            begin=self._begin(),
             checkpoint=self._checkpoint.read_bytes() if self._checkpoint.exists() else None,
             every=EVERY,
             keep=keep,
@@ -254,7 +260,9 @@ class Workshop:
         if not self._note.exists():
             course = self.course
             recipe = Recipe(steps=self._steps(), rate=course.rate, orthogonal=course.orthogonal, seed=self.lab.seed)
-            return Begun(recipe=recipe, data=self.material.sha256)
+            begins = course.begins or (self.training.name if self.training.again else "")
+            begun_with = card(begins, self.lab.bench).sha256 if begins else ""
+            return Begun(recipe=recipe, data=self.material.sha256, begun_with=begun_with)
         begun = Begun.model_validate_json(self._note.read_bytes())
         if begun.data != self.material.sha256:
             raise Untrainable(
@@ -266,6 +274,18 @@ class Workshop:
             anew = {"steps": ended + self._steps(), "rounds": (*begun.recipe.rounds, ended)}
             return begun.model_copy(update={"recipe": begun.recipe.model_copy(update=anew)})
         return begun
+
+    def _begin(self) -> Mapping[str, torch.Tensor] | None:
+        """The weights in use, where another round begins with them."""
+        name = self.training.name
+        if self.course.begins or not self.begun.begun_with or self._checkpoint.exists():
+            return None
+        if (found := card(name, self.lab.bench).sha256) != self.begun.begun_with:
+            raise Untrainable(
+                f"{self.training.out} holds a training of {name} that began with weights of sha256 "
+                f"{self.begun.begun_with[:16]}..., and those in use have {found[:16]}...; give another folder"
+            )
+        return weights_of(name, self.lab.bench)
 
     def _steps(self) -> int:
         return max(round(self.training.minutes * 60 / self.step_s), 1)
@@ -303,7 +323,7 @@ class Workshop:
             sha256=digest(weights),
             data=(*data, *self.course.beside),
             recipe=used.recipe,
-            begun_with=card(self.course.begins, self.lab.bench).sha256 if self.course.begins else "",
+            begun_with=used.begun_with,
             cpu_s=round(used.cpu_s, 1),
             gpu_s=round(used.gpu_s, 1),
             scores=self.lesson.scores(network),

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import log
 from typing import NamedTuple, Self
 
@@ -89,7 +89,7 @@ class Drawing:
 
     scale: int
     ran: str
-    _sketched: Callable[[Tensor, Condition], "Sketch"]
+    _sketched: Callable[[Tensor, Condition, Tensor | None], "Sketch"]
 
     @classmethod
     def of(cls, name: str, scale: int, precision: Precision, bench: Bench) -> Self:
@@ -130,7 +130,7 @@ class Drawing:
     @classmethod
     def _ready(cls, network: Enhancer, scale: int, precision: Precision, bench: Bench) -> Self:
         ready = _engine(network, scale, precision, bench)
-        return cls(scale, ready.ran, lambda picture, told: _enhanced(ready, network.reach, scale, picture, told))
+        return cls(scale, ready.ran, partial(_enhanced, ready, (network.reach, scale)))
 
     @classmethod
     def brought(cls, network: Brought, scale: int, bench: Bench) -> Self:
@@ -150,37 +150,48 @@ class Drawing:
             )
         ran = f"torch {torch.__version__}, {bench.device.type}, {str(found.dtype).removeprefix('torch.')}"
         said = f"{found.architecture} {network.sha256[:8]} by {ran}"
-        return cls(scale, said, lambda picture, _: Sketch(None, found.drawn(torch.clamp(picture, 0, 1))))
+        return cls(scale, said, lambda picture, *_: Sketch(None, found.drawn(torch.clamp(picture, 0, 1))))
 
     def drawn(
-        self, frame: Tensor, condition: Condition, *, scan: Tensor | None = None, out: Tensor | None = None
+        self,
+        frame: Tensor,
+        condition: Condition,
+        *,
+        found: Tensor | None = None,
+        scan: Tensor | None = None,
+        out: Tensor | None = None,
     ) -> Tensor:
         """A frame `(3, H, W)` as `(3, scale H, scale W)`, both density.
 
         Args:
             frame: what it is drawn from.
             condition: what ails it; a map of noise is `(H, W)`.
+            found: the frame before its neighbors calmed it, if they did.
             scan: the frame as scanned; what it shows beyond what is drawn is laid on that.
             out: where to put it.
         """
         light = brightness(frame)
-        sketch = self._sketched(light, condition)
+        before = None if found is None else brightness(found)
+        sketch = self._sketched(light, condition, before)
         if scan is None:
             return density_of(sketch.picture(self.scale), out=out)
-        shown = light if scan is frame else brightness(scan)
+        shown = light if scan is frame else before if before is not None and scan is found else brightness(scan)
         if sketch.base is not None and condition.blur == 0:
             return density_of(kept(sketch.detail, shown, self.scale), out=out)
         return density_of(restored(sketch.picture(self.scale), shown, self.scale, condition.blur), out=out)
 
 
-def _enhanced(run: Engine, reach: int, scale: int, frame: Tensor, condition: Condition) -> Sketch:
-    """What an enhancer says of a picture `(3, H, W)`, brightness; at its borders it is shown a mirror."""
-    height, width = frame.shape[-2:]
+def _enhanced(
+    run: Engine, extent: tuple[int, int], frame: Tensor, condition: Condition, found: Tensor | None
+) -> Sketch:
+    """What an enhancer of a reach and a scale says of a picture `(3, H, W)`, brightness; it is shown a mirror beyond."""
+    (reach, scale), (height, width) = extent, frame.shape[-2:]
     picture = luma_chroma(_framed(frame))[None]
     noise = condition.noise
     if isinstance(noise, Tensor) and noise.ndim:
         noise = _framed(noise[None])[0]
-    planes = told(picture, condition._replace(noise=noise))
+    before = None if found is None else luma_chroma(_framed(found))[None, :1]
+    planes = told(picture, condition._replace(noise=noise), before)
     luma, chroma = spoken(tiled(run, planes, tile=TILE, overlap=-(-reach // FOLD)), scale)
     picture[:, 1:] += chroma
     inner, outer = (np.s_[side : side + n] for side, n in ((BORDER, height), (scale * BORDER, scale * height)))
@@ -197,7 +208,7 @@ def _framed(planes: Tensor) -> Tensor:
 
 
 def shown() -> list[Tensor]:
-    """Planes as the enhancer may see them, `(1, 15, 48, 48)`: leaves, sharp, soft, noisy and dark."""
+    """Planes as the enhancer may see them, `(1, 19, 48, 48)`: leaves, sharp, soft, noisy and dark."""
     pieces = []
     for number in range(SHOWN):
         chance = np.random.default_rng((12, number))

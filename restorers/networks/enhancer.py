@@ -1,10 +1,14 @@
 """The enhancer: a picture freed of noise, blur and coding, and drawn larger, as far as its own pixels let it be known.
 
 It learns from pixels alone, no adversary rewards invented texture, and it is told how strong noise, blur and coding
-are: where there is none of them it has nothing to take off. Pixels are folded fourfold into channels first, so that all
-work is done on a quarter of them; plain 3 x 3 convolutions, nothing that depends on more than the place it looks at, so
-that a picture can be cut into tiles and come out the same. Luma has the capacity; what is said of chroma is said at the
-picture's own size and costs eight channels at either end. Whatever it says is added to a bicubic enlargement.
+are: where there is none of them it has nothing to take off. Of a frame that its neighbors in time have calmed it is
+shown what they took away as well, and the noise that is left, which says how far they agreed: what they took of the
+picture is in there. Its own last frame it is not shown, so that a frame is the same wherever work begins.
+
+Pixels are folded fourfold into channels first, so that all work is done on a quarter of them; plain 3 x 3 convolutions,
+nothing that depends on more than the place it looks at, so that a picture can be cut into tiles and come out the same.
+Luma has the capacity; what is said of chroma is said at the picture's own size and costs eight channels at either end.
+Whatever it says is added to a bicubic enlargement.
 
 Shi et al., *Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural
 Network*, CVPR 2016, doi:10.1109/CVPR.2016.207. Lim et al., *Enhanced Deep Residual Networks for Single Image
@@ -20,8 +24,8 @@ from torch.nn import functional
 
 FOLD = 2
 SCALES = (1, 2, 4)
-PLANES = 3 * FOLD**2 + 3
-"""Channels it is shown: luma and chroma, folded, and three conditions."""
+PLANES = 4 * FOLD**2 + 3
+"""Channels it is shown: luma and chroma, and what the frame's own luma is beyond that, folded; three conditions."""
 
 UNIT = 0.1
 """Brightness: the spread of noise, or of what coding did, that a condition of 1 stands for."""
@@ -85,7 +89,7 @@ class Enhancer(nn.Module):
                 module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
 
     def forward(self, planes: Tensor, scale: int) -> Tensor:
-        """What is to be added `(N, 4 scale^2 + 8, h, w)`, folded, to pictures as told `(N, 15, h, w)`."""
+        """What is to be added `(N, 4 scale^2 + 8, h, w)`, folded, to pictures as told `(N, 19, h, w)`."""
         features = self.begin(planes)
         features = features + self.body(features)
         return torch.cat([self.luma[str(scale)](features), self.chroma(features)], 1)
@@ -99,17 +103,26 @@ class Enlarger(nn.Module):
         self.enhancer, self.scale = enhancer, scale
 
     def forward(self, planes: Tensor) -> Tensor:
-        """Planes `(N, 4 scale^2 + 8, h, w)` of planes `(N, 15, h, w)`."""
+        """Planes `(N, 4 scale^2 + 8, h, w)` of planes `(N, 19, h, w)`."""
         out: Tensor = self.enhancer(planes, self.scale)
         return out
 
 
-def told(picture: Tensor, condition: Condition) -> Tensor:
-    """What the enhancer is shown `(N, 15, H/2, W/2)` of pictures `(N, 3, H, W)`, luma and chroma; sides are even."""
+def told(picture: Tensor, condition: Condition, found: Tensor | None = None) -> Tensor:
+    """What the enhancer is shown `(N, 19, H/2, W/2)`.
+
+    Args:
+        picture: luma and chroma, `(N, 3, H, W)`; sides are even.
+        condition: what ails it.
+        found: luma of the frames as they were before their neighbors calmed them, `(N, 1, H, W)`; the pictures' own
+            where they are as found.
+    """
     count, _, height, width = picture.shape
     planes = picture.new_empty((count, PLANES, height // FOLD, width // FOLD))
-    planes[:, : -len(condition)] = functional.pixel_unshuffle(picture, FOLD)
+    planes[:, : 3 * FOLD**2] = functional.pixel_unshuffle(picture, FOLD)
     planes[:, : FOLD**2] -= MIDDLE
+    taken = 0.0 if found is None else functional.pixel_unshuffle(found - picture[:, :1], FOLD)
+    planes[:, 3 * FOLD**2 : -len(condition)] = taken
     noise = condition.noise
     if isinstance(noise, Tensor) and noise.ndim:
         noise = functional.avg_pool2d(noise.view(-1, 1, height, width), FOLD)[:, 0]

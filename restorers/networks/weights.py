@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 import safetensors.torch
 import torch
 from pydantic import ValidationError
+from torch import Tensor
 
 from restorers.networks.card import Card, digest
 from restorers.restorer import Bench, MissingWeights
@@ -45,6 +46,15 @@ def opened(name: str, architecture: Callable[..., N], bench: Bench) -> N:
     return cast("N", network)
 
 
+def weights_of(name: str, bench: Bench) -> dict[str, Tensor]:
+    """A network's weights by their names, float32, to go on training from.
+
+    Raises:
+        MissingWeights: see `opened`.
+    """
+    return _unpacked(_checked(path(name, bench), card(name, bench).sha256))
+
+
 def path(name: str, bench: Bench) -> Path:
     """Where a network's weights are looked for; their card is beside them."""
     return bench.weights(name) if bench.weights else HOME / f"{name}.safetensors"
@@ -74,8 +84,7 @@ def packed(network: torch.nn.Module) -> bytes:
 
 def loaded(network: N, weights: bytes) -> N:
     """The network with the weights of a file, in float32, to be run and not to be trained."""
-    state = safetensors.torch.load(weights)
-    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+    network.load_state_dict(_unpacked(weights))
     return network.eval().requires_grad_(False)
 
 
@@ -89,6 +98,16 @@ def _read(
     device: torch.device,
     dtype: torch.dtype,
 ) -> torch.nn.Module:
+    network = loaded(architecture(**dict(settings)), _checked(where, sha256))
+    return network.to(device, dtype)
+
+
+def _unpacked(weights: bytes) -> dict[str, Tensor]:
+    state = safetensors.torch.load(weights)
+    return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+
+
+def _checked(where: Path, sha256: str) -> bytes:
     if not where.is_file():
         raise MissingWeights(f"a network wants its weights (sha256 {sha256}) at {where}: there is no such file")
     weights = where.read_bytes()
@@ -97,4 +116,4 @@ def _read(
             f"the weights at {where} have sha256 {digest(weights)}, not {sha256} as their card says: "
             "they are others, or damaged"
         )
-    return loaded(architecture(**dict(settings)), weights).to(device, dtype)
+    return weights

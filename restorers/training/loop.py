@@ -13,7 +13,7 @@ rounds). Hu et al., *MiniCPM*, COLM 2024, arXiv:2404.06395 (a rate that stays, t
 import io
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 import torch
@@ -64,6 +64,7 @@ def trained(
     recipe: Recipe,
     *,
     device: torch.device,
+    begin: Mapping[str, Tensor] | None = None,
     checkpoint: bytes | None = None,
     every: int = 200,
     keep: Callable[[int, bytes], None],
@@ -75,6 +76,7 @@ def trained(
         lesson: what it learns.
         recipe: for how long and how fast.
         device: where to compute.
+        begin: weights of what the lesson keeps, to begin with instead of what chance draws.
         checkpoint: the last one that `keep` was given, to go on from there; must be of the same lesson and recipe,
             or of one whose rate was the same so far.
         every: steps between checkpoints.
@@ -86,7 +88,10 @@ def trained(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        network = lesson.network().to(device).train()
+        network = lesson.network()
+        if begin is not None:
+            lesson.kept(network).load_state_dict(begin)
+        network = network.to(device).train()
         average = {name: value.detach().clone() for name, value in network.state_dict().items()}
     steps = Steps(network, lesson.body(network), recipe)
     begun = 0
