@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from restorers.colorspace import FLARE
 from restorers.enhancing.leaves import leaves
-from restorers.enhancing.scanning import enlarged, kept, restored
+from restorers.enhancing.scanning import beyond, enlarged, strips
 from restorers.networks import foreign, painter
 from restorers.networks.engine import Engine, Precision, engine
 from restorers.networks.enhancer import (
@@ -24,6 +24,7 @@ from restorers.networks.enhancer import (
     Enhancer,
     Enlarger,
     luma_chroma,
+    luma_of,
     red_green_blue,
     spoken,
     told,
@@ -76,6 +77,17 @@ class Sketch(NamedTuple):
     def picture(self, scale: int) -> Tensor:
         """The picture `(3, scale H, scale W)`."""
         return self.detail if self.base is None else enlarged(self.base, scale).add_(self.detail)
+
+    def density(self, scale: int, out: Tensor | None) -> Tensor:
+        """The picture as density, `(3, scale H, scale W)`, put into `out` where it is given."""
+        if self.base is None or scale == 1 or self.base.device.type != "cpu":
+            return density_of(self.picture(scale), out=out)
+        whole = self.base.new_empty((3, *self.detail.shape[1:])) if out is None else out
+        for lines, strip in strips(self.base, scale):
+            strip.add_(self.detail[:, lines])
+            for plane, there in zip(strip, whole[:, lines], strict=True):
+                density_of(plane, out=there)
+        return whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,29 +186,33 @@ class Drawing:
         before = None if found is None else brightness(found)
         sketch = self._sketched(light, condition, before)
         if scan is None:
-            return density_of(sketch.picture(self.scale), out=out)
+            return sketch.density(self.scale, out)
         shown = light if scan is frame else before if before is not None and scan is found else brightness(scan)
-        if sketch.base is not None and condition.blur == 0:
-            return density_of(kept(sketch.detail, shown, self.scale), out=out)
-        return density_of(restored(sketch.picture(self.scale), shown, self.scale, condition.blur), out=out)
+        if sketch.base is None or condition.blur > 0:
+            sketch = Sketch(None, sketch.picture(self.scale))
+        return sketch._replace(base=beyond(sketch.detail, shown, self.scale, condition.blur)).density(self.scale, out)
 
 
 def _enhanced(
     run: Engine, extent: tuple[int, int], frame: Tensor, condition: Condition, found: Tensor | None
 ) -> Sketch:
-    """What an enhancer of a reach and a scale says of a picture `(3, H, W)`, brightness; it is shown a mirror beyond."""
+    """What an enhancer of this reach and scale says of a picture `(3, H, W)`, brightness, a mirror around it."""
     (reach, scale), (height, width) = extent, frame.shape[-2:]
-    picture = luma_chroma(_framed(frame))[None]
-    noise = condition.noise
-    if isinstance(noise, Tensor) and noise.ndim:
-        noise = _framed(noise[None])[0]
-    before = None if found is None else luma_chroma(_framed(found))[None, :1]
-    planes = told(picture, condition._replace(noise=noise), before)
-    luma, chroma = spoken(tiled(run, planes, tile=TILE, overlap=-(-reach // FOLD)), scale)
-    picture[:, 1:] += chroma
+    picture = _framed(luma_chroma(frame))[None]
+    noise = condition.noise if isinstance(condition.noise, Tensor) and condition.noise.ndim else None
+    beside = (None if noise is None else noise[None], None if found is None else luma_of(found))
+    parts = torch.cat([picture, *(_framed(plane)[None] for plane in beside if plane is not None)], 1)
+
+    def said(tile: Tensor) -> Tensor:
+        told_of = condition if noise is None else condition._replace(noise=tile[:, 3])
+        return run(told(tile[:, :3], told_of, None if found is None else tile[:, -1:]))
+
+    words = tiled(said, parts, tile=FOLD * TILE, overlap=reach, multiple=FOLD)
+    luma_said, chroma_said = spoken(words, scale)
+    picture[:, 1:] += chroma_said
     inner, outer = (np.s_[side : side + n] for side, n in ((BORDER, height), (scale * BORDER, scale * height)))
     across, wide = (np.s_[side : side + n] for side, n in ((BORDER, width), (scale * BORDER, scale * width)))
-    return Sketch(red_green_blue(picture[0, :, inner, across]), luma[0, :, outer, wide])
+    return Sketch(red_green_blue(picture[0, :, inner, across]), luma_said[0, :, outer, wide])
 
 
 def _framed(planes: Tensor) -> Tensor:

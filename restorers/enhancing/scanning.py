@@ -6,6 +6,7 @@ beyond it is grain, and whatever else was taken for it. Laid on the enlarged pic
 doi:10.1016/1049-9652(91)90045-L).
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 from math import ceil
 
@@ -18,6 +19,8 @@ from torch.nn import functional
 from restorers.networks.enhancer import larger
 
 TAPS = 4.0  # radii of a blur that its kernel reaches
+STRIP = 24  # lines of a picture that are enlarged at a time
+SUPPORT = 2  # pixels that the bicubic filter reaches
 RAISING = 8  # pixels that the filter reaches which raises what the scan shows beyond a picture
 
 
@@ -27,9 +30,27 @@ def enlarged(picture: Tensor, scale: int) -> Tensor:
         return larger(picture[None], scale)[0]
     height, width = picture.shape[-2:]
     out = picture.new_empty((len(picture), scale * height, scale * width))
-    for plane, large in zip(picture.contiguous().numpy(), out.numpy(), strict=True):
-        cv2.resize(plane, large.shape[::-1], dst=large, interpolation=cv2.INTER_CUBIC)
+    for lines, strip in strips(picture, scale):
+        out[:, lines] = strip
     return out
+
+
+def strips(picture: Tensor, scale: int) -> Iterator[tuple[slice, Tensor]]:
+    """The same in strips `(C, lines, scale W)` that stay in a processor's cache, and which lines they are.
+
+    Each is good until the next one is asked for.
+    """
+    height, width = picture.shape[-2:]
+    scratch = picture.new_empty((len(picture), scale * (STRIP + 2 * SUPPORT), scale * width))
+    for top in range(0, height, STRIP):
+        stop = min(top + STRIP, height)
+        first, last = max(top - SUPPORT, 0), min(stop + SUPPORT, height)
+        inner = slice(scale * (top - first), scale * (stop - first))
+        for plane, large in zip(picture, scratch, strict=True):
+            lines = large[: scale * (last - first)].numpy()
+            source = plane[first:last].contiguous().numpy()
+            cv2.resize(source, lines.shape[::-1], dst=lines, interpolation=cv2.INTER_CUBIC)
+        yield slice(scale * top, scale * stop), scratch[:, inner]
 
 
 def scanned_again(large: Tensor, scale: int, blur: float) -> Tensor:
@@ -44,23 +65,13 @@ def scanned_again(large: Tensor, scale: int, blur: float) -> Tensor:
     return small if blur == 0 else _filtered(small, _gaussian(blur))
 
 
-def kept(detail: Tensor, scan: Tensor, scale: int) -> Tensor:
-    """The picture `(3, scale H, scale W)` with a detail `(1, scale H, scale W)` that scanned again is the scan.
+def beyond(large: Tensor, scan: Tensor, scale: int, blur: float) -> Tensor:
+    """What a scan `(3, H, W)` shows beyond an enlarged picture `(C, scale H, scale W)`, to be enlarged and added to it.
 
-    What the scan shows beyond the detail is enlarged by the bicubic filter, raised beforehand by what enlarging and
-    scanning it again take of it.
+    Scanned again, the two are the scan, so it is raised by what enlarging and scanning it again take of it. Of a
+    picture that was freed of blur only what the blurred one shows is the scan's; the rest is not sharpened.
     """
-    beyond = scan - scanned_again(detail, scale, 0.0)
-    return enlarged(_raised(beyond, scale), scale).add_(detail)
-
-
-def restored(large: Tensor, scan: Tensor, scale: int, blur: float) -> Tensor:
-    """An enlarged picture `(3, scale H, scale W)` with what the scan `(3, H, W)` shows beyond it.
-
-    Of a picture that was freed of blur only what the blurred one shows is the scan's; the rest is not sharpened.
-    """
-    beyond = scan - scanned_again(large, scale, blur)
-    return enlarged(_raised(beyond, scale), scale).add_(large)
+    return _raised(scan - scanned_again(large, scale, blur), scale)
 
 
 def _raised(picture: Tensor, scale: int) -> Tensor:

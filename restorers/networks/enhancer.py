@@ -96,15 +96,20 @@ class Enhancer(nn.Module):
 
 
 class Enlarger(nn.Module):
-    """The enhancer at one scale: planes in, planes out, as engines want it."""
+    """The enhancer at one scale: planes in, planes out, as engines want it. Both ends are one convolution."""
 
     def __init__(self, enhancer: Enhancer, scale: int) -> None:
         super().__init__()
-        self.enhancer, self.scale = enhancer, scale
+        self.begin, self.body = enhancer.begin, enhancer.body
+        luma, chroma = (end.state_dict() for end in (enhancer.luma[str(scale)], enhancer.chroma))
+        self.end = nn.Conv2d(enhancer.begin.out_channels, (FOLD * scale) ** 2 + 2 * FOLD**2, 3, padding=1)
+        self.end.load_state_dict({name: torch.cat([luma[name], chroma[name]]) for name in luma})
+        self.end.requires_grad_(False)
 
     def forward(self, planes: Tensor) -> Tensor:
         """Planes `(N, 4 scale^2 + 8, h, w)` of planes `(N, 19, h, w)`."""
-        out: Tensor = self.enhancer(planes, self.scale)
+        features = self.begin(planes)
+        out: Tensor = self.end(features + self.body(features))
         return out
 
 
@@ -157,6 +162,12 @@ def luma_chroma(picture: Tensor) -> Tensor:
     red, green, blue = picture.unbind(-3)
     luma = RED * red + GREEN * green + BLUE * blue
     return torch.stack([luma, (blue - luma) / (2 - 2 * BLUE), (red - luma) / (2 - 2 * RED)], -3)
+
+
+def luma_of(picture: Tensor) -> Tensor:
+    """Luma in [0, 1] of red, green and blue `(3, H, W)`, as `(1, H, W)`, ITU-R BT.601."""
+    red, green, blue = picture.unbind(-3)
+    return (RED * red + GREEN * green + BLUE * blue)[None]
 
 
 def red_green_blue(picture: Tensor) -> Tensor:
