@@ -285,6 +285,8 @@ class Workshop:
                 f"{self.training.out} holds a training of {name} that began with weights of sha256 "
                 f"{self.begun.begun_with[:16]}..., and those in use have {found[:16]}...; give another folder"
             )
+        if card(name, self.lab.bench).settings != dict(self.course.settings):
+            raise Untrainable(f"the weights of {name} in use are of another size than the network that is to be trained")
         return weights_of(name, self.lab.bench)
 
     def _steps(self) -> int:

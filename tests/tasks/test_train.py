@@ -76,6 +76,27 @@ def test_a_network_is_trained_and_can_be_opened_by_its_card(school: Path, tmp_pa
     assert other.run().recipe.rounds == (made.recipe.steps,)
 
 
+def test_another_round_in_a_new_folder_begins_with_the_weights_in_use(
+    school: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = Lab(root=tmp_path)
+    begun = Workshop(training(school, tmp_path / "out"), lab).run()
+    monkeypatch.setattr("restorers.networks.weights.HOME", tmp_path / "out")
+    anew = training(school, tmp_path / "again").model_copy(update={"again": True})
+    workshop = Workshop(anew, lab)
+    still = {"steps": 1, "rate": 1e-12, "warming": 0, "decay": 0.0}
+    workshop.begun = workshop.begun.model_copy(update={"recipe": workshop.begun.recipe.model_copy(update=still)})
+    made = workshop.run()
+    assert made.begun_with == begun.sha256
+    assert made.sha256 == begun.sha256  # a step that leads nowhere
+
+
+def test_another_round_is_refused_to_a_network_of_another_size(school: Path, tmp_path: Path) -> None:
+    anew = training(school, tmp_path / "again").model_copy(update={"again": True})
+    with pytest.raises(Untrainable, match="of another size"):
+        Workshop(anew, Lab(root=tmp_path)).run()
+
+
 def test_a_killed_training_goes_on_to_the_same_weights(
     school: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
