@@ -85,6 +85,8 @@ class _View:
 class Enhancing(Lesson[Enhancer]):
     """Pictures to be freed of what ails them, and enlarged."""
 
+    scales: tuple[int, ...] = SCALES
+
     def __init__(
         self,
         photographs: Sequence[Photograph],
@@ -121,7 +123,7 @@ class Enhancing(Lesson[Enhancer]):
     def batch(self, step: int) -> Batch:
         """Planes as told, luma and chroma shown and asked for, and how far apart each two views are."""
         chance = np.random.default_rng((3, step))
-        scale = SCALES[step % len(SCALES)]
+        scale = self.scales[step % len(self.scales)]
         count = 1 + step % 2
         views: list[_View] = []
         while len(views) < SHOWN:
@@ -131,6 +133,10 @@ class Enhancing(Lesson[Enhancer]):
         planes = [told(shown[[i]], view.condition, found[[i]]) for i, view in enumerate(views)]
         truths = luma_chroma(_stacked(view.truth for view in views))
         return torch.cat(planes), shown, truths, torch.tensor([view.shift for view in views])
+
+    def mishap(self, chance: np.random.Generator) -> Mishap:
+        """What happens to a picture."""
+        return Mishap.drawn(chance)
 
     def loss(self, network: Enhancer, batch: Batch) -> Tensor:
         """By how much errors of luma and chroma are smaller than a bicubic enlargement's, in powers of e.
@@ -205,7 +211,7 @@ class Enhancing(Lesson[Enhancer]):
 
     def _photographed(self, chance: np.random.Generator, scale: int, count: int) -> list[_View]:
         span, stray = scale * (SIZES[scale] + 2 * EDGE), STRAY * scale
-        mishap = Mishap.drawn(chance)
+        mishap = self.mishap(chance)
         ground = _view(chance, self.shown, span, stray)
         spread = mishap.diffracted and mishap.blur > 0
         soft = diffracted(ground, scale * mishap.blur) if spread else ground
