@@ -1,69 +1,17 @@
-from pathlib import Path
 from typing import Literal
 
 import cv2
-import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
-from skimage import data
-from torch import Tensor
 
 from restorers.clip import Origin
-from restorers.detail.grain import LEVELS, GrainModel
 from restorers.enhancement import Enhancement
-from restorers.enhancing.diagnosis import Diagnosis
 from restorers.enhancing.drawing import brightness, density_of
 from restorers.enhancing.enlargement import Enlargement
 from restorers.enhancing.scanning import scanned_again
-from restorers.networks import NUMBERS
-from restorers.networks.card import digest
-from restorers.networks.foreign import Brought
-from restorers.restorer import Bench, MissingWeights, RestorationError
+from restorers.restorer import Bench
+from tests.restorers.enhancing import PHOTOGRAPHS, Photograph, grainy, halved, psnr, treated
 from tests.restorers.footage import clip_of, footage_of
-from tests.restorers.scenes import scene
-from tests.restorers.test_foreign import compact, kept
-
-Photograph = Literal["astronaut", "coffee", "chelsea"]
-PHOTOGRAPHS: tuple[Photograph, ...] = ("astronaut", "coffee", "chelsea")
-
-
-def grainy(
-    camera: Literal["static", "pan"] = "static", *, seed: int = 0, frames: int = 5, sigma: float = 0.05
-) -> tuple[Tensor, Tensor]:
-    """A shot as filmed, clean and with grain, by default of 0.05 D."""
-    clean = scene(frames, (128, 160), camera=camera, weave_px=0, object_share=0.05).clean
-    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed))
-    return clean, clean + sigma * noise
-
-
-def treated(frames: Tensor, treatment: Enhancement) -> Tensor:
-    return treatment.examine(footage_of(frames), Bench()).apply(clip_of(frames), Bench()).frames
-
-
-def psnr(one: Tensor, two: Tensor) -> float:
-    return float(-10 * torch.log10(((one - two) ** 2).mean() / 1.97**2))
-
-
-def diagnosis(*, visible: float = 0.0, blur: float = 0.0, coding: float = 0.0, film: float = 1.0) -> Diagnosis:
-    lone = np.zeros((25, 25), np.float32)
-    lone[12, 12] = 1
-    grain = GrainModel(
-        sigma=np.full((3, len(LEVELS)), visible, np.float32),
-        correlation=np.eye(3, dtype=np.float32),
-        autocorrelation=lone,
-        blocks=9,
-        method="temporal",
-    )
-    return Diagnosis(grain=grain, visible=visible, film=film, kind="film", coding=coding, blur=blur)
-
-
-def halved(photograph: Photograph, scale: int) -> tuple[Tensor, Tensor]:
-    """A photograph as brightness, and a still shot of it made smaller, in density."""
-    picture = getattr(data, photograph)()[:256, :384].astype(np.float32) / 255
-    large = torch.from_numpy(picture).permute(2, 0, 1)
-    small = torch.clamp(scanned_again(large, scale, 0.0), 0, 1)
-    return large, density_of(small)[None].repeat(2, 1, 1, 1)
 
 
 @pytest.mark.parametrize("profile", ["fidelity", "draft", "linear"])
@@ -149,79 +97,6 @@ def test_enlarged_pixels_keep_their_place(profile: Literal["fidelity", "linear"]
     assert torch.allclose(large[8:-8, 8:-8], there[8:-8, 8:-8], atol=2e-3 if profile == "linear" else 8e-3)
 
 
-@pytest.mark.parametrize("profile", ["fidelity", "linear"])
-@pytest.mark.parametrize("camera", ["static", "pan"])
-def test_grain_is_taken_off_and_the_picture_stays(
-    camera: Literal["static", "pan"], profile: Literal["fidelity", "linear"]
-) -> None:
-    clean, frames = grainy(camera)
-    calm = treated(frames, Enhancement(profile=profile, grain="none"))
-    done, found, wanted = (brightness(each[2]) for each in (calm, frames, clean))
-    assert psnr(done, wanted) > psnr(found, wanted) + 3
-    if profile == "linear":
-        assert psnr(calm[2], clean[2]) > psnr(frames[2], clean[2]) + 3
-
-
-def test_what_moves_on_its_own_is_not_smeared() -> None:
-    clean = scene(5, (128, 160), weave_px=0, object_share=0.05).clean
-    frames = clean + 0.03 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
-    moves = (clean[2] - clean[0]).abs().mean(0) > 0.1
-    calm, found, wanted = (
-        brightness(each[2][:, moves]) for each in (treated(frames, Enhancement(grain="none")), frames, clean)
-    )
-    assert psnr(calm, wanted) > psnr(found, wanted)
-
-
-@pytest.mark.parametrize("profile", ["fidelity", "linear"])
-def test_grain_laid_again_is_as_strong_as_the_film_had_it_and_never_frozen(
-    profile: Literal["fidelity", "linear"],
-) -> None:
-    clean, frames = grainy()
-    without, again = (
-        treated(frames, Enhancement(profile=profile, grain=grain, nature="film")) for grain in ("none", "match")
-    )
-    laid = again - without
-    whole = again - clean if profile == "linear" else laid  # fusing leaves some grain, and only what lacks is laid
-    assert float(whole.std()) == pytest.approx(0.05, rel=0.1)
-    assert abs(float(np.corrcoef(laid[1].flatten(), laid[3].flatten())[0, 1])) < 0.1
-
-
-def test_as_much_grain_is_laid_as_is_asked_for() -> None:
-    clean, frames = grainy()
-    calm, half = (
-        treated(frames, Enhancement(grain="match", amount=amount, nature="film")) - clean for amount in (0, 0.5)
-    )
-    assert float((half - calm).std()) == pytest.approx(0.025, rel=0.1)
-
-
-def test_a_stocks_grain_is_laid_at_the_size_of_the_enlarged_frame() -> None:
-    clean, _ = grainy()
-    plain = treated(clean, Enhancement(scale=2))
-    tri_x = Enhancement(scale=2, grain="stock:kodak-tri-x-400", frame_mm=1.0)
-    laid = treated(clean, tri_x) - plain
-    coarse = treated(clean, tri_x.model_copy(update={"frame_mm": 2.0})) - plain
-    assert 1e-3 < float(coarse.std()) < float(laid.std())
-    assert float((laid[0] * laid[1]).mean().abs()) < 0.05 * float(laid.square().mean())
-
-
-def test_noise_that_is_not_films_goes_and_is_not_laid_again() -> None:
-    clean, frames = grainy()
-    for grain in ("keep", "match"):
-        calm = treated(frames, Enhancement(grain=grain, nature="other"))
-        assert psnr(calm[2], clean[2]) > psnr(frames[2], clean[2]) + 3
-
-
-def test_a_blurred_shot_is_sharpened_and_keeps_its_grain() -> None:
-    sharp, _ = halved("coffee", 2)
-    soft = density_of(scanned_again(sharp, 1, 1.2))[None].repeat(2, 1, 1, 1)
-    treatment = Enhancement(blur="measured")
-    remedy = treatment.examine(footage_of(soft), Bench())
-    assert remedy.found.blur == pytest.approx(1.2, abs=0.4)
-    made = remedy.apply(clip_of(soft), Bench())
-    assert psnr(brightness(made.frames[0]), sharp) > psnr(brightness(soft[0]), sharp) + 1
-    assert (made.origin == Origin.ESTIMATED).all()
-
-
 @pytest.mark.parametrize("settings", [{}, {"grain": "match"}, {"profile": "linear", "grain": "none"}])
 def test_windows_of_any_length_give_the_same_pixels(settings: dict[str, str]) -> None:
     _, frames = grainy("pan", frames=8)
@@ -292,70 +167,3 @@ def test_a_single_frame_is_treated_too() -> None:
     calm = treated(frames[:1], Enhancement(grain="none", nature="film"))
     done, found, wanted = (brightness(each[0]) for each in (calm, frames, clean))
     assert psnr(done, wanted) > psnr(found, wanted) + 1
-
-
-def test_int8_is_what_a_draft_runs_in() -> None:
-    clean, _ = grainy()
-    remedy = Enhancement(profile="draft", scale=2).examine(footage_of(clean), Bench())
-    assert "int8" in remedy.ran
-    assert remedy.halo == 0
-
-
-def test_a_remedy_found_on_another_device_is_refused() -> None:
-    clean, _ = grainy()
-    remedy = Enhancement(scale=2).examine(footage_of(clean), Bench()).model_copy(update={"device": "cuda"})
-    with pytest.raises(RestorationError, match="examine them there"):
-        remedy.apply(clip_of(clean), Bench())
-
-
-def test_weights_that_are_not_there_are_an_error(tmp_path: Path) -> None:
-    clean, _ = grainy()
-    bench = Bench(weights=lambda name: tmp_path / f"{name}.safetensors")
-    with pytest.raises(MissingWeights, match="enhancer"):
-        Enhancement(scale=2).examine(footage_of(clean), bench)
-
-
-def test_a_network_that_was_brought_is_wanted_in_the_labs_folder(tmp_path: Path) -> None:
-    clean, _ = grainy()
-    brought = Brought(file="mine.safetensors", sha256="0" * 64, licence="CC0")
-    treatment = Enhancement(scale=2, network=brought)
-    assert treatment.networks == ()
-    with pytest.raises(MissingWeights, match="no folder"):
-        treatment.examine(footage_of(clean), Bench())
-    with pytest.raises(MissingWeights, match="put it there"):
-        treatment.examine(footage_of(clean), Bench(brought=tmp_path))
-
-
-def test_a_network_that_was_brought_draws_and_marks_its_pixels_as_generated(tmp_path: Path) -> None:
-    clean, _ = grainy()
-    weights = kept(compact(), tmp_path / "mine.safetensors")
-    brought = Brought(file=weights.name, sha256=digest(weights.read_bytes()), licence="CC0-1.0")
-    bench = Bench(brought=tmp_path)
-    remedy = Enhancement(scale=2, network=brought).examine(footage_of(clean), bench)
-    made = remedy.apply(clip_of(clean), bench)
-    assert "RealESRGAN Compact" in remedy.ran
-    assert (made.origin == Origin.GENERATED + NUMBERS["brought"]).all()
-    assert made.frames.shape == (5, 3, 256, 320)
-    again = torch.stack([scanned_again(brightness(frame), 2, 0.0) for frame in made.frames])
-    assert float((again - brightness(clean))[..., 4:-4, 4:-4].abs().mean()) < 0.01
-    with pytest.raises(RestorationError, match="draws x2"):
-        Enhancement(scale=4, network=brought).examine(footage_of(clean), bench)
-
-
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"grain": "stock:kodak-tri-x-400"}, "frame_mm"),
-        ({"grain": "stock:agfa-unheard-of", "frame_mm": 22}, "known are stock:"),
-        ({"grain": "much"}, "pattern"),
-        ({"profile": "linear", "precision": "int8"}, "no network works"),
-    ],
-)
-def test_settings_that_cannot_be_are_refused(settings: dict[str, object], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
-        Enhancement.model_validate(settings)
-
-
-def test_a_diagnosis_in_words() -> None:
-    assert "film (100% likely), blur 1.2 px" in diagnosis(visible=0.02, blur=1.2).words()
-    assert "not to be seen" in diagnosis().words()

@@ -14,8 +14,8 @@ from restorers.networks import NUMBERS
 from restorers.networks.weights import HOME
 from restorers.profile import Profile
 from restorers.restorer import Bench, MissingWeights, RestorationError
+from tests.restorers.enhancing import grainy, halved, treated
 from tests.restorers.footage import clip_of, footage_of
-from tests.restorers.test_enhancement import grainy, halved, treated
 
 
 def test_every_pixel_it_draws_is_marked_as_generated_and_says_by_whom() -> None:
