@@ -240,6 +240,7 @@ class Workshop:
             self.lesson,
             recipe,
             device=self.device,
+            workers=self._workers,
             begin=self._begin(),
             checkpoint=self._checkpoint.read_bytes() if self._checkpoint.exists() else None,
             every=EVERY,
@@ -247,6 +248,11 @@ class Workshop:
             tell=lambda done, _: tell("train", self.training.name, done, recipe.steps),
         )
         return self._published(self.lesson.finished(network.cpu()), clock.read(recipe.steps))
+
+    @property
+    def _workers(self) -> int:
+        """Processes that make batches: all cores but two where a GPU would wait for them."""
+        return max((os.cpu_count() or 1) - 2, 1) if self.device.type == "cuda" else 0
 
     @property
     def _checkpoint(self) -> Path:
@@ -286,7 +292,7 @@ class Workshop:
                 f"{self.begun.begun_with[:16]}..., and those in use have {found[:16]}...; give another folder"
             )
         if card(name, self.lab.bench).settings != dict(self.course.settings):
-            raise Untrainable(f"the weights of {name} in use are of another size than the network that is to be trained")
+            raise Untrainable(f"the weights of {name} in use are of another size than the network to be trained")
         return weights_of(name, self.lab.bench)
 
     def _steps(self) -> int:
@@ -299,6 +305,7 @@ class Workshop:
             self.lesson,
             Recipe(steps=TIMED, orthogonal=self.course.orthogonal),
             device=self.device,
+            workers=self._workers,
             keep=lambda *_: None,
             tell=lambda *_: marks.append(time.process_time() if self.device.type == "cpu" else time.monotonic()),
         )

@@ -116,6 +116,10 @@ class Enhancing(Lesson[Enhancer]):
         """The enhancer, which begins as a bicubic enlargement."""
         return Enhancer(width=self.width, depth=self.depth)
 
+    def prepared(self) -> None:
+        """Film the shots and examine them."""
+        _ = self.shots, self.films
+
     def body(self, network: Enhancer) -> Iterable[torch.nn.Parameter]:
         """The convolutions of the residual blocks."""
         return (each for each in network.body.parameters() if each.ndim > 1)

@@ -90,6 +90,10 @@ class Imagining(Lesson[Duel]):
         painter.load_state_dict(self.begin.state_dict())
         return Duel(painter, Critic())
 
+    def prepared(self) -> None:
+        """What the other lesson's pictures are made of."""
+        self.lesson.prepared()
+
     def batch(self, step: int) -> Batch:
         """What the enhancer was shown, and where what is compared lies, as shares of what there is from 0 to 1."""
         return *self.lesson.batch(step), torch.from_numpy(np.random.default_rng((6, step)).random(2))

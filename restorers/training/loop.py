@@ -18,6 +18,7 @@ from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from restorers.networks.card import Recipe
 from restorers.training.stepping import Steps
@@ -25,6 +26,7 @@ from restorers.training.stepping import Steps
 N = TypeVar("N", bound=torch.nn.Module)
 
 Batch = tuple[Tensor, ...]
+AHEAD = 4  # batches that each process makes ahead
 
 
 class Lesson(ABC, Generic[N]):
@@ -37,6 +39,9 @@ class Lesson(ABC, Generic[N]):
     @abstractmethod
     def batch(self, step: int) -> Batch:
         """What is shown at a step; the same, to the bit, whenever it is asked for."""
+
+    def prepared(self) -> None:
+        """Make what all batches are made of, once, before processes that make them share it."""
 
     def body(self, network: N) -> Iterable[torch.nn.Parameter]:  # noqa: ARG002  # for those that have one
         """The weights that step by Muon where the recipe says so."""
@@ -64,6 +69,7 @@ def trained(
     recipe: Recipe,
     *,
     device: torch.device,
+    workers: int = 0,
     begin: Mapping[str, Tensor] | None = None,
     checkpoint: bytes | None = None,
     every: int = 200,
@@ -76,6 +82,7 @@ def trained(
         lesson: what it learns.
         recipe: for how long and how fast.
         device: where to compute.
+        workers: processes that make batches ahead, where computing should not wait for them; none by default.
         begin: weights of what the lesson keeps, to begin with instead of what chance draws.
         checkpoint: the last one that `keep` was given, to go on from there; must be of the same lesson and recipe,
             or of one whose rate was the same so far.
@@ -97,8 +104,8 @@ def trained(
     begun = 0
     if checkpoint is not None:
         begun = _resumed(checkpoint, recipe, network, average, steps)
-    for step in range(begun, recipe.steps):
-        batch = tuple(each.to(device) for each in lesson.batch(step))
+    for step, made in enumerate(_batches(lesson, range(begun, recipe.steps), workers), begun):
+        batch = tuple(each.to(device, non_blocking=True) for each in made)
         loss = lesson.loss(network, batch)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
@@ -125,6 +132,34 @@ def rate(step: int, recipe: Recipe) -> float:
     rising = min((step - begin + 1) / (recipe.warming + 1), 1.0)
     fallen = max(step - (stop - falls), 0) / max(falls, 1)
     return recipe.rate * rising * (1 + math.cos(math.pi * fallen)) / 2
+
+
+class _Batches(Dataset[Batch]):
+    """The batches of some steps, made when they are asked for."""
+
+    def __init__(self, lesson: Lesson[N], steps: range) -> None:
+        self.lesson, self.steps = lesson, steps
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.lesson.batch(self.steps[index])
+
+
+def _batches(lesson: Lesson[N], steps: range, workers: int) -> Iterable[Batch]:
+    """The batches of steps in their order, by other processes where there are any."""
+    if not workers:
+        return map(lesson.batch, steps)
+    lesson.prepared()
+    return DataLoader(
+        _Batches(lesson, steps),
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=AHEAD,
+        pin_memory=torch.cuda.is_available(),
+        multiprocessing_context="fork",
+    )
 
 
 def _averaged(average: dict[str, Tensor], network: torch.nn.Module, memory: float) -> None:

@@ -48,6 +48,17 @@ def test_a_lesson_is_learned() -> None:
     assert not network.training
 
 
+def test_processes_that_make_batches_ahead_change_nothing() -> None:
+    recipe = Recipe(steps=30, seed=3)
+    alone, aided = (
+        trained(Doubling(), recipe, device=CPU, workers=workers, keep=lambda *_: None, tell=lambda *_: None)
+        for workers in (0, 2)
+    )
+    assert all(
+        torch.equal(one, two) for one, two in zip(alone.state_dict().values(), aided.state_dict().values(), strict=True)
+    )
+
+
 def test_a_killed_training_goes_on_to_the_same_bits() -> None:
     recipe = Recipe(steps=60, warming=5, seed=3)
     whole = trained(Doubling(), recipe, device=CPU, every=20, keep=lambda *_: None, tell=lambda *_: None)
