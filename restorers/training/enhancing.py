@@ -47,7 +47,8 @@ are tiny, are all that is learned of (measured after 800 steps, x2 clean, x2 hea
 CHROMA = 0.4  # weight of chroma
 STEADY = 0.1  # weight of two views' difference
 JITTER, ASTRAY = (0.15, 0.4), 0.35
-"""By which a measured condition is off, spread of its logarithm: mostly, and in this share of the pictures."""
+"""By which a measured condition is off, spread of its logarithm: mostly, and in this share of the pictures. A blur is
+what a person says or the sharpest edges tell, and never far off: what is told blurred is sharpened."""
 UNTOLD = 0.4  # share of coded pictures that it is not told of
 RIM = 4  # pixels that are not judged, as they lack what is beside them
 
@@ -205,7 +206,7 @@ class Enhancing(Lesson[Enhancer]):
         top, left = (2 * int(chance.integers((side - size) // 2 + 1)) for side in frames[0].noise.shape)
         here = np.s_[top : top + size, left : left + size]
         there = np.s_[scale * top : scale * (top + size), scale * left : scale * (left + size)]
-        blur = shot.blur * _off(chance)
+        blur = shot.blur * _off(chance, JITTER[0])
         (y, x), views = frames[0].offset, []
         for frame in frames:
             condition = Condition(torch.from_numpy(frame.noise[here]), blur, shot.coding)
@@ -295,12 +296,13 @@ def _tried(network: Enhancer, picture: Photograph, number: int, scale: int, mish
 
 def _told(chance: np.random.Generator, seen: Scanned, blur: float) -> Condition:
     """What would be measured of a picture, which is never quite what happened to it."""
-    noise = torch.from_numpy(seen.noise) * _off(chance)
-    return Condition(noise, blur * _off(chance), 0.0 if chance.random() < UNTOLD else seen.coding * _off(chance))
+    jitter = JITTER[int(chance.random() < ASTRAY)]
+    coding = 0.0 if chance.random() < UNTOLD else seen.coding * _off(chance, jitter)
+    return Condition(torch.from_numpy(seen.noise) * _off(chance, jitter), blur * _off(chance, JITTER[0]), coding)
 
 
-def _off(chance: np.random.Generator) -> float:
-    return float(np.exp(chance.normal(0, JITTER[int(chance.random() < ASTRAY)])))
+def _off(chance: np.random.Generator, jitter: float) -> float:
+    return float(np.exp(chance.normal(0, jitter)))
 
 
 def _view(chance: np.random.Generator, pictures: Sequence[Photograph], span: int, stray: int) -> Floats:

@@ -29,7 +29,9 @@ GRAIN = 6.0  # levels
 OURS: Mapping[str, Mapping[str, object]] = {
     "": {},
     ", bf16": {"precision": "bf16"},
+    ", told there is no noise": {"nature": "none"},
     ", bf16, told there is no noise": {"precision": "bf16", "nature": "none"},
+    ", int8, told there is no noise": {"precision": "int8", "nature": "none"},
     ", draft": {"profile": "draft"},
     ", linear": {"profile": "linear"},
     ", linear, grain taken off": {"profile": "linear", "grain": "none"},
