@@ -31,6 +31,7 @@ PACE = 5.0  # pixels of the small picture that the camera moves by in a frame, a
 LONE = 0.35  # share of stills
 GRAY = 0.3  # share in black and white
 CODED = 0.6  # share of the shots that were coded
+CLEAN = 0.35  # share without any noise: what is measured of these is texture
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +106,10 @@ def _seen(frames: torch.Tensor, large: list[Floats], offsets: list[tuple[int, in
 
 
 def _worn(chance: np.random.Generator, *, coded: bool) -> Mishap:
-    """What happens to its frames; there is always some noise."""
+    """What happens to its frames."""
     mishap = Mishap.drawn(chance)
+    if chance.random() < CLEAN:
+        return replace(mishap, noise=0.0, calmed=False, jpeg=(), rounded=True)
     noise = 0.004 + 0.1 * float(chance.random()) ** 1.5
     shape = mishap.shape if mishap.noise else "film"
     clump = mishap.clump or float(chance.choice((0.0, 0.6)))
