@@ -90,7 +90,7 @@ def fused(
     known, share, support = _Known.of(frame), *(frame.new_empty(clip.size) for _ in range(2))
     for block in blocks(clip.size):
         found = _estimated(block.stack(clip, number, flows, blemished), noise)
-        lent = blended(torch.stack((found.share(strength), found.support)))
+        lent = blended(torch.stack((found.share(strength), found.votes.support)))
         for whole, part in zip((share, support), lent, strict=True):
             block.within(whole).copy_(block.inner(part))
         known.note(block, found)
@@ -112,9 +112,10 @@ def averaged(clip: Clip, number: int, courses: Courses, model: GrainModel) -> Fu
     noise = Noise.of(model, frame.device)
     done = Fused(torch.empty_like(frame), *(frame.new_empty(clip.size) for _ in range(2)))
     for block in blocks(clip.size):
-        found = _estimated(block.stack(clip, number, flows, None), noise)
-        lent = blended(torch.stack((found.share_in_time, found.support)))
-        for whole, part in zip(done, (noise.seen(found.mean), *lent), strict=True):
+        mean, sigma, votes = _counted(block.stack(clip, number, flows, None), noise)
+        shown, votes = synthesized(_inner(mean.mul_(sigma))), votes.inner
+        lent = blended(torch.stack((votes.share_left, votes.support)))
+        for whole, part in zip(done, (noise.seen(shown), *lent), strict=True):
             block.within(whole).copy_(block.inner(part))
     return done
 
@@ -143,7 +144,7 @@ def recalled(clip: Clip, number: int, courses: Courses, model: GrainModel, hidde
         if not bool(here.any()):
             continue
         found = _estimated(block.stack(clip, number, flows, hidden), noise)
-        lent = blended(torch.cat((torch.stack((found.share(1.0), found.support)), found.lent)))
+        lent = blended(torch.cat((torch.stack((found.share(1.0), found.votes.support)), found.votes.lent)))
         most = lent[2:].max(0) if numbers else lent[:1].max(0)
         donor = torch.where(most.values > LAST_RESORT, most.indices + 1, 0) if numbers else most.indices
         parts = (noise.seen(found.picture), *lent[:2], distances.to(donor.device)[donor])
@@ -185,7 +186,7 @@ class _Known:
         for whole, part in ((self.picture, found.picture), (self.mean, found.mean)):
             block.within(whole).copy_(block.inner(part))
         y, x = block.top // STEP, block.left // STEP
-        for whole, part in ((self.left, found.left), (self.variance, found.variance)):
+        for whole, part in ((self.left, found.left), (self.variance, found.votes.variance)):
             whole[:, y : y + part.shape[1], x : x + part.shape[2]] = part
 
     def grouped(self) -> Tensor:
@@ -196,26 +197,25 @@ class _Known:
 
 
 @dataclass(frozen=True, eq=False)
-class _Estimate:
-    """What was found of a block and the tiles around it.
+class _Votes:
+    """How much each frame counts in the tiles of a block.
 
     Attributes:
-        picture: luma and differences of the colors, density, `(3, h, w)`.
-        mean: the same before grain was taken off in space.
-        gain: share of each coefficient that was kept, `(3, 64, rows, columns)`.
         variance: of the grain of luma and differences, `(3, rows, columns)`.
         trust: weight of the frame itself, `(6, rows, columns)`.
         weights: those of its neighbors, `(K, 6, rows, columns)`.
         noise: the grain.
     """
 
-    picture: Tensor
-    mean: Tensor
-    gain: Tensor
     variance: Tensor
     trust: Tensor
     weights: Tensor
     noise: Noise
+
+    @property
+    def inner(self) -> "_Votes":
+        """Those of the block, without the tiles around it."""
+        return _Votes(_inner(self.variance), _inner(self.trust), _inner(self.weights), self.noise)
 
     @property
     def lent(self) -> Tensor:
@@ -228,48 +228,83 @@ class _Estimate:
         return self.lent.sum(0) / (2 * REACH)
 
     @property
-    def left(self) -> Tensor:
-        """Variance of each cosine in the mean over time, of grain whose variance is 1, `(64, rows, columns)`."""
-        return each(_left(self.trust, self.weights)) * self.noise.spectrum
+    def grain(self) -> Tensor:
+        """Share of grain's variance that the mean over time has left in each band, `(6, rows, columns)`."""
+        return (self.trust.square() + self.weights.square().sum(0)) / (self.trust + self.weights.sum(0)).square()
 
     @property
-    def share_in_time(self) -> Tensor:
+    def share_left(self) -> Tensor:
         """Share of grain's standard deviation that the mean over time has left in each tile, `(rows, columns)`."""
-        left = self._pooled(torch.ones_like(self.gain)) * _left(self.trust, self.weights)
+        return self.over_colors(self.noise.bands * self.grain)
+
+    def over_colors(self, left: Tensor) -> Tensor:
+        """Share of standard deviation in each tile of shares of variance `(3, 6, rows, columns)`."""
         return (left.sum(1) * self.variance).sum(0).div_(self.variance.sum(0)).sqrt_()
+
+
+@dataclass(frozen=True, eq=False)
+class _Estimate:
+    """What was found of a block and the tiles around it.
+
+    Attributes:
+        picture: luma and differences of the colors, density, `(3, h, w)`.
+        mean: the same before grain was taken off in space.
+        gain: share of each coefficient that was kept, `(3, 64, rows, columns)`.
+        votes: how much each frame counts.
+    """
+
+    picture: Tensor
+    mean: Tensor
+    gain: Tensor
+    votes: _Votes
+
+    @property
+    def left(self) -> Tensor:
+        """Variance of each cosine in the mean over time, of grain whose variance is 1, `(64, rows, columns)`."""
+        return each(self.votes.grain) * self.votes.noise.spectrum
 
     def share(self, strength: float) -> Tensor:
         """Share of grain's standard deviation that is left in each tile, `(rows, columns)`."""
-        left = self._pooled(self.gain.square()) * _left(self.trust, self.weights)
+        votes = self.votes
+        left = self._pooled(self.gain.square()) * votes.grain
         if strength < 1:
-            own = self.trust / (self.trust + self.weights.sum(0))
-            left = (1 - strength) ** 2 * self._pooled(torch.ones_like(self.gain)) + strength**2 * left
+            own = votes.trust / (votes.trust + votes.weights.sum(0))
+            left = (1 - strength) ** 2 * votes.noise.bands + strength**2 * left
             left += 2 * strength * (1 - strength) * self._pooled(self.gain) * own
-        return (left.sum(1) * self.variance).sum(0).div_(self.variance.sum(0)).sqrt_()
+        return votes.over_colors(left)
 
     def _pooled(self, values: Tensor) -> Tensor:
         """Shares of each color and band in its grain `(3, 6, rows, columns)`, weighed by values of coefficients."""
-        return functional.conv2d(values.flatten(0, 1), self.noise.power).view(3, -1, *values.shape[-2:])
+        power = self.votes.noise.power
+        return functional.conv2d(values.flatten(0, 1), power).view(3, -1, *values.shape[-2:])
+
+
+def _counted(stack: Stack, noise: Noise) -> tuple[Tensor, Tensor, _Votes]:
+    """The mean of coefficients over time, in sigmas, these sigmas, and what it is the mean of."""
+    variance = noise.variance(functional.avg_pool2d(stack.own, TILE, STEP))
+    sigma = (variance[:, None] * noise.spectrum).sqrt_()
+    mean, trust, weights = _averaged(stack, noise, sigma.reciprocal())
+    return mean, sigma, _Votes(variance, trust, weights, noise)
 
 
 def _estimated(stack: Stack, noise: Noise) -> _Estimate:
     """The estimate of a block and the tiles around it."""
-    variance = noise.variance(functional.avg_pool2d(stack.own, TILE, STEP))
-    sigma = (variance[:, None] * noise.spectrum).sqrt_()
-    mean, trust, weights = _averaged(stack, noise, sigma.reciprocal())
-
-    grain = each(_left(trust, weights))
+    mean, sigma, votes = _counted(stack, noise)
+    grain = each(votes.grain)
     rough = mean.masked_fill(mean.square() <= THRESHOLD**2 * grain, 0)
     rough[:, 0] = mean[:, 0]
     pilot = synthesized(rough.mul_(sigma))[..., 2 * STEP : -2 * STEP, 2 * STEP : -2 * STEP]
-    mean, sigma, trust, weights, variance, grain = (
-        t[..., 2:-2, 2:-2] for t in (mean, sigma, trust, weights, variance, grain)
-    )
+    mean, sigma, grain = (_inner(t) for t in (mean, sigma, grain))
     gain = analyzed(pilot).div_(sigma).square_()
     gain.div_(gain + grain)
     gain[:, 0] = 1
     mean.mul_(sigma)
-    return _Estimate(synthesized(mean * gain), synthesized(mean), gain, variance, trust, weights, noise)
+    return _Estimate(synthesized(mean * gain), synthesized(mean), gain, votes.inner)
+
+
+def _inner(tiles: Tensor) -> Tensor:
+    """Tiles `(..., rows, columns)` without the two on each side that only help to judge them."""
+    return tiles[..., 2:-2, 2:-2]
 
 
 def _averaged(stack: Stack, noise: Noise, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -305,8 +340,3 @@ def _weight(other: Tensor, own: Tensor, noise: Noise) -> Tensor:
     )  # a difference has the variance of two
     around = functional.avg_pool2d(excess, 3, 1, 1, count_include_pad=False)
     return around.sub_(1).clamp_(min=0).div_(DOUBT).square_().add_(1).reciprocal_()
-
-
-def _left(trust: Tensor, weights: Tensor) -> Tensor:
-    """Share of grain's variance that is left in the mean over time, in each band, `(6, rows, columns)`."""
-    return (trust.square() + weights.square().sum(0)) / (trust + weights.sum(0)).square()

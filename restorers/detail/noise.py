@@ -60,6 +60,11 @@ class Noise:
         floor = (FAINT * variance.amax(0, keepdim=True)).clamp_(min=1e-10)
         return torch.maximum(variance, floor)
 
+    @property
+    def bands(self) -> Tensor:
+        """Share of each band in a color's grain, `(3, 6, 1, 1)`."""
+        return self.power.sum((1, 2, 3)).view(3, -1, 1, 1)
+
     def seen(self, planes: Tensor) -> Tensor:
         """Red, green and blue `(3, h, w)` of luma and differences."""
         return torch.einsum("ji,jhw->ihw", self.opponents, planes)
