@@ -79,7 +79,8 @@ def radial(first: Picture, second: Picture, shift: tuple[float, float]) -> Radia
     grain[:, :lowest] = grain[:, lowest : lowest + 1]
     total = grain @ bin_shares(tile)
     low, high = np.quantile(total, (0.25, 0.75))
-    return Radial(shared.mean(0), grain[(total >= low) & (total <= high)].mean(0))
+    typical = grain[(total >= low) & (total <= high)]  # none of two tiles
+    return Radial(shared.mean(0), (typical if len(typical) else grain).mean(0))
 
 
 def bin_shares(tile: int) -> Floats:

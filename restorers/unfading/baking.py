@@ -15,7 +15,7 @@ from restorers.dyes import projection
 from restorers.dyes.fade import Fade
 from restorers.dyes.film import Film
 from restorers.dyes.stocks import Floats
-from restorers.unfading.lattice import Lattice
+from restorers.unfading.lattice import Lattice, nodes
 from restorers.unfading.optics import Reading
 
 Colors = Literal["projected", "scanned"]
@@ -58,14 +58,15 @@ class Undoing:
             low: density of the first node.
             high: density of the last.
         """
-        nodes = _grid(np.linspace(low, high, size))
-        amounts = self._amounts(fade, nodes)
-        colors = self._shown(nodes, amounts)
+        densities = nodes(np.linspace(low, high, size))
+        amounts = self._amounts(fade, densities)
+        colors = self._shown(densities, amounts)
         lab = projection.lab(projection.shown(self.film.stock, amounts)).reshape(size, size, size, 3)
         step = (high - low) / (size - 1)
         slopes = np.stack(np.gradient(lab, step, axis=(0, 1, 2)), -1)
         by_noise = self.noise**2 * (slopes**2).sum((-1, -2))
-        unsure = self.strength * np.sqrt(by_noise + self._by_fade(others, low, high)(nodes).reshape(size, size, size))
+        by_fade = self._by_fade(others, low, high)(densities).reshape(size, size, size)
+        unsure = self.strength * np.sqrt(by_noise + by_fade)
         return Lattice(
             np.concatenate([colors.reshape(size, size, size, 3), unsure[..., None]], -1).astype(np.float32), low, high
         )
@@ -73,10 +74,10 @@ class Undoing:
     def _by_fade(self, others: Sequence[Fade], low: float, high: float) -> Callable[[Floats], Floats]:
         """Variance of a color over the fades that may be, of densities."""
         axis = np.linspace(low, high, COARSE)
-        nodes = _grid(axis)
-        spread = np.zeros(len(nodes))
+        densities = nodes(axis)
+        spread = np.zeros(len(densities))
         if len(others) > 1:
-            labs = [projection.lab(projection.shown(self.film.stock, self._amounts(f, nodes))) for f in others]
+            labs = [projection.lab(projection.shown(self.film.stock, self._amounts(f, densities))) for f in others]
             spread = np.var(labs, axis=0).sum(-1)
         return RegularGridInterpolator((axis, axis, axis), spread.reshape(COARSE, COARSE, COARSE))
 
@@ -100,7 +101,3 @@ def _held(light: Floats) -> Floats:
     brightest = light.max(-1, keepdims=True)
     share = light / brightest
     return np.asarray(brightest * np.where(share == 1, 1, (share + np.sqrt(share**2 + HELD**2)) / 2))
-
-
-def _grid(axis: Floats) -> Floats:
-    return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)

@@ -52,13 +52,17 @@ class Lattice:
     @classmethod
     def baked(cls, function: Callable[[Floats], Floats], size: int, low: float, high: float) -> Self:
         """A function of colors `(M, 3)` that gives `(M, 4)`, on `size` nodes an axis."""
-        axis = np.linspace(low, high, size)
-        nodes = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
-        return cls(np.asarray(function(nodes), np.float32).reshape(size, size, size, 4), low, high)
+        found = np.asarray(function(nodes(np.linspace(low, high, size))), np.float32)
+        return cls(found.reshape(size, size, size, 4), low, high)
 
     def looked_up(self, frames: Tensor, bench: Bench, *, out: Found | None = None) -> Found:
         """What frames `(T, 3, H, W)` become, in memory of its own or in `out`, which spares the time to get any."""
         return _looked_up((self,), frames, None, bench, out)
+
+
+def nodes(axis: Floats) -> Floats:
+    """The colors `(N^3, 3)` of a lattice with nodes at these values `(N,)` of each axis, by red, green and blue."""
+    return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
 
 
 def between(

@@ -195,6 +195,12 @@ def test_repeated_frames_say_nothing_about_grain(photograph: Floats) -> None:
     assert spectra.radial is None
 
 
+@pytest.mark.parametrize("size", [(48, 64), (64, 64), (96, 64)])
+def test_a_few_tiles_are_enough_to_tell_grain(size: tuple[int, int]) -> None:
+    one, two = np.random.default_rng(2).normal(0, 1, (2, *size)).astype(np.float32)
+    assert grain_sigma(radial(one, two, (0.0, 0.0)).grain) == pytest.approx(1, rel=0.25)
+
+
 def test_the_spectra_add_up_to_the_variance(photograph: Floats) -> None:
     noise = radial(grain(1, 1.0), grain(2, 1.0), (0.0, 0.0))
     assert grain_sigma(noise.grain) == pytest.approx(1.0, rel=0.1)
