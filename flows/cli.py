@@ -297,6 +297,9 @@ def train(
     lab: LabFolder = Path("lab"),
     device: Device = "cpu",
     again: Annotated[bool, typer.Option("--again", help="another round for a training that has ended")] = False,
+    held: Annotated[
+        float, typer.Option("--held", min=0, max=0.99, help="share of the weights that such a round began with")
+    ] = 0.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what it will cost")] = False,
 ) -> None:
     """Train one of the small networks. Run it again to go on where it was stopped."""
@@ -315,6 +318,7 @@ def train(
             minutes=minutes,
             out=out,
             again=again,
+            held=held,
         )
         workshop = Workshop(asked, here)
         cost = workshop.cost()

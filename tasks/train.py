@@ -58,6 +58,9 @@ class Training(BaseModel):
         description="whether a training that has ended goes on for another round: from its checkpoint, or, in a folder "
         "that has none, from the weights that are in use",
     )
+    held: float = Field(
+        0.0, ge=0, lt=1, description="share of the weights in use, in those kept where a round began with them"
+    )
 
 
 class Begun(BaseModel):
@@ -265,7 +268,13 @@ class Workshop:
     def _begun(self) -> Begun:
         if not self._note.exists():
             course = self.course
-            recipe = Recipe(steps=self._steps(), rate=course.rate, orthogonal=course.orthogonal, seed=self.lab.seed)
+            recipe = Recipe(
+                steps=self._steps(),
+                rate=course.rate,
+                orthogonal=course.orthogonal,
+                held=self.training.held,
+                seed=self.lab.seed,
+            )
             begins = course.begins or (self.training.name if self.training.again else "")
             begun_with = card(begins, self.lab.bench).sha256 if begins else ""
             return Begun(recipe=recipe, data=self.material.sha256, begun_with=begun_with)
@@ -284,7 +293,7 @@ class Workshop:
     def _begin(self) -> Mapping[str, torch.Tensor] | None:
         """The weights in use, where another round begins with them."""
         name = self.training.name
-        if self.course.begins or not self.begun.begun_with or self._checkpoint.exists():
+        if self.course.begins or not self.begun.begun_with:
             return None
         if (found := card(name, self.lab.bench).sha256) != self.begun.begun_with:
             raise Untrainable(

@@ -28,6 +28,9 @@ class Recipe(BaseModel):
     orthogonal: bool = Field(False, description="whether the tables of the network's body step by Muon, not by AdamW")
     decay: float = Field(1e-4, ge=0, description="weight decay of AdamW")
     clip: float = Field(1.0, gt=0, description="largest norm of a step's gradient")
+    held: float = Field(
+        0.0, ge=0, lt=1, description="share of the weights that it began with, in those kept in the end"
+    )
     average: float = Field(0.998, ge=0, lt=1, description="memory of the moving average that the weights kept are of")
     seed: int = 0
 

@@ -6,8 +6,12 @@ batch is made from its step's number alone. So a training that was killed goes o
 rate falls it can be made longer or shorter, and after its end another round can follow, as if it had been so from the
 beginning.
 
+Where another round begins with weights that are in use, what is kept in the end may lie between these and what was
+learned: it is then better at what is new, and hardly worse at what was known.
+
 Loshchilov, Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019 (AdamW); *SGDR*, ICLR 2017 (the cosine and its
-rounds). Hu et al., *MiniCPM*, COLM 2024, arXiv:2404.06395 (a rate that stays, then falls).
+rounds). Hu et al., *MiniCPM*, COLM 2024, arXiv:2404.06395 (a rate that stays, then falls). Wortsman et al., *Robust
+fine-tuning of zero-shot models*, CVPR 2022 (between both).
 """
 
 import io
@@ -116,6 +120,12 @@ def trained(
             keep(done, _checkpoint(done, recipe, network, average, steps))
         tell(done, float(loss.detach()))
     network.load_state_dict(average)
+    if begin is not None:
+        kept = lesson.kept(network)
+        learned = kept.state_dict()
+        kept.load_state_dict(
+            {key: torch.lerp(value, begin[key].to(value), recipe.held) for key, value in learned.items()}
+        )
     return network.eval().requires_grad_(False)
 
 
@@ -193,7 +203,7 @@ def _resumed(
     state = torch.load(io.BytesIO(checkpoint), weights_only=True)
     begun = Recipe.model_validate(state["recipe"])
     done = int(state["done"])
-    longer = begun.model_copy(update={"steps": recipe.steps, "rounds": recipe.rounds})
+    longer = begun.model_copy(update={"steps": recipe.steps, "rounds": recipe.rounds, "held": recipe.held})
     if longer != recipe or any(rate(step, begun) != rate(step, recipe) for step in range(done)):
         raise ValueError(f"the checkpoint, {done} steps on, is of the recipe {begun}, not of {recipe}")
     network.load_state_dict(state["network"])
