@@ -48,6 +48,24 @@ def test_a_lesson_is_learned() -> None:
     assert not network.training
 
 
+def test_another_round_keeps_the_share_that_it_is_told_of_what_it_began_with() -> None:
+    begin = trained(Doubling(), Recipe(steps=20, seed=1), device=CPU, keep=lambda *_: None, tell=lambda *_: None)
+    whole, half = (
+        trained(
+            Doubling(),
+            Recipe(steps=20, seed=1, held=held),
+            device=CPU,
+            begin=begin.state_dict(),
+            keep=lambda *_: None,
+            tell=lambda *_: None,
+        ).state_dict()
+        for held in (0.0, 0.5)
+    )
+    for name, value in begin.state_dict().items():
+        assert not torch.equal(whole[name], value)
+        assert torch.allclose(half[name], (whole[name] + value) / 2)
+
+
 def test_processes_that_make_batches_ahead_change_nothing() -> None:
     recipe = Recipe(steps=30, seed=3)
     alone, aided = (
