@@ -24,7 +24,6 @@ from restorers.networks.enhancer import (
     Enhancer,
     Enlarger,
     luma_chroma,
-    luma_of,
     red_green_blue,
     spoken,
     told,
@@ -101,7 +100,7 @@ class Drawing:
 
     scale: int
     ran: str
-    _sketched: Callable[[Tensor, Condition, Tensor | None], "Sketch"]
+    _sketched: Callable[[Tensor, Condition], "Sketch"]
 
     @classmethod
     def of(cls, name: str, scale: int, precision: Precision, bench: Bench) -> Self:
@@ -142,7 +141,7 @@ class Drawing:
     @classmethod
     def _ready(cls, network: Enhancer, scale: int, precision: Precision, bench: Bench) -> Self:
         ready = _engine(network, scale, precision, bench)
-        return cls(scale, ready.ran, partial(_enhanced, ready, (network.reach, scale)))
+        return cls(scale, ready.ran, partial(_enhanced, ready, network.reach, scale))
 
     @classmethod
     def brought(cls, network: Brought, scale: int, bench: Bench) -> Self:
@@ -162,50 +161,38 @@ class Drawing:
             )
         ran = f"torch {torch.__version__}, {bench.device.type}, {str(found.dtype).removeprefix('torch.')}"
         said = f"{found.architecture} {network.sha256[:8]} by {ran}"
-        return cls(scale, said, lambda picture, *_: Sketch(None, found.drawn(torch.clamp(picture, 0, 1))))
+        return cls(scale, said, lambda picture, _: Sketch(None, found.drawn(torch.clamp(picture, 0, 1))))
 
     def drawn(
-        self,
-        frame: Tensor,
-        condition: Condition,
-        *,
-        found: Tensor | None = None,
-        scan: Tensor | None = None,
-        out: Tensor | None = None,
+        self, frame: Tensor, condition: Condition, *, scan: Tensor | None = None, out: Tensor | None = None
     ) -> Tensor:
         """A frame `(3, H, W)` as `(3, scale H, scale W)`, both density.
 
         Args:
             frame: what it is drawn from.
             condition: what ails it; a map of noise is `(H, W)`.
-            found: the frame before its neighbors calmed it, if they did.
             scan: the frame as scanned; what it shows beyond what is drawn is laid on that.
             out: where to put it.
         """
         light = brightness(frame)
-        before = None if found is None else brightness(found)
-        sketch = self._sketched(light, condition, before)
+        sketch = self._sketched(light, condition)
         if scan is None:
             return sketch.density(self.scale, out)
-        shown = light if scan is frame else before if before is not None and scan is found else brightness(scan)
+        shown = light if scan is frame else brightness(scan)
         if sketch.base is None or condition.blur > 0:
             sketch = Sketch(None, sketch.picture(self.scale))
         return sketch._replace(base=beyond(sketch.detail, shown, self.scale, condition.blur)).density(self.scale, out)
 
 
-def _enhanced(
-    run: Engine, extent: tuple[int, int], frame: Tensor, condition: Condition, found: Tensor | None
-) -> Sketch:
-    """What an enhancer of this reach and scale says of a picture `(3, H, W)`, brightness, a mirror around it."""
-    (reach, scale), (height, width) = extent, frame.shape[-2:]
+def _enhanced(run: Engine, reach: int, scale: int, frame: Tensor, condition: Condition) -> Sketch:
+    """What an enhancer says of a picture `(3, H, W)`, brightness; at its borders it is shown a mirror."""
+    height, width = frame.shape[-2:]
     picture = _framed(luma_chroma(frame))[None]
     noise = condition.noise if isinstance(condition.noise, Tensor) and condition.noise.ndim else None
-    beside = (None if noise is None else noise[None], None if found is None else luma_of(found))
-    parts = torch.cat([picture, *(_framed(plane)[None] for plane in beside if plane is not None)], 1)
+    parts = picture if noise is None else torch.cat([picture, _framed(noise[None])[None]], 1)
 
     def said(tile: Tensor) -> Tensor:
-        told_of = condition if noise is None else condition._replace(noise=tile[:, 3])
-        return run(told(tile[:, :3], told_of, None if found is None else tile[:, -1:]))
+        return run(told(tile[:, :3], condition if noise is None else condition._replace(noise=tile[:, 3])))
 
     words = tiled(said, parts, tile=FOLD * TILE, overlap=reach, multiple=FOLD)
     luma_said, chroma_said = spoken(words, scale)
@@ -224,7 +211,7 @@ def _framed(planes: Tensor) -> Tensor:
 
 
 def shown() -> list[Tensor]:
-    """Planes as the enhancer may see them, `(1, 19, 48, 48)`: leaves, sharp, soft, noisy and dark."""
+    """Planes as the enhancer may see them, `(1, 15, 48, 48)`: leaves, sharp, soft, noisy and dark."""
     pieces = []
     for number in range(SHOWN):
         chance = np.random.default_rng((12, number))

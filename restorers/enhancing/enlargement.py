@@ -183,13 +183,12 @@ class Enlargement(Enlarging):
             picture.copy_(frame)
             return None
         if drawing is not None:
-            scan = frame if self.keeps else None
-            if courses is None:
-                drawing.drawn(frame, self.found.condition(frame, 1.0), scan=scan, out=picture)
-                return None
-            calm = averaged(clip, number, courses, self.found.grain)
-            ails = self.found.condition(calm.frame, calm.share)
-            drawing.drawn(calm.frame, ails, found=frame, scan=scan, out=picture)
+            calm = frame
+            share: Tensor | float = 1.0
+            if courses is not None:
+                found = averaged(clip, number, courses, self.found.grain)
+                calm, share = found.frame, found.share
+            drawing.drawn(calm, self.found.condition(calm, share), scan=frame if self.keeps else None, out=picture)
             return None
         if courses is None:
             picture.copy_(enlarged(frame, self.factor))

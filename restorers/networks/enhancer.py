@@ -1,9 +1,10 @@
 """The enhancer: a picture freed of noise, blur and coding, and drawn larger, as far as its own pixels let it be known.
 
 It learns from pixels alone, no adversary rewards invented texture, and it is told how strong noise, blur and coding
-are: where there is none of them it has nothing to take off. Of a frame that its neighbors in time have calmed it is
-shown what they took away as well, and the noise that is left, which says how far they agreed: what they took of the
-picture is in there. Its own last frame it is not shown, so that a frame is the same wherever work begins.
+are: where there is none of them it has nothing to take off. What its neighbors in time know of a frame is brought into
+it beforehand, and the noise that is left is told as a map. Shown what they took off as well, in planes of their own, a
+network of 9600 and 7535 steps more drew the same to 0.03 dB; and its own last frame it is not shown, so that a frame is
+the same wherever work begins.
 
 Pixels are folded fourfold into channels first, so that all work is done on a quarter of them; plain 3 x 3 convolutions,
 nothing that depends on more than the place it looks at, so that a picture can be cut into tiles and come out the same.
@@ -24,8 +25,8 @@ from torch.nn import functional
 
 FOLD = 2
 SCALES = (1, 2, 4)
-PLANES = 4 * FOLD**2 + 3
-"""Channels it is shown: luma and chroma, and what the frame's own luma is beyond that, folded; three conditions."""
+PLANES = 3 * FOLD**2 + 3
+"""Channels it is shown: luma and chroma, folded, and three conditions."""
 
 UNIT = 0.1
 """Brightness: the spread of noise, or of what coding did, that a condition of 1 stands for."""
@@ -89,7 +90,7 @@ class Enhancer(nn.Module):
                 module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
 
     def forward(self, planes: Tensor, scale: int) -> Tensor:
-        """What is to be added `(N, 4 scale^2 + 8, h, w)`, folded, to pictures as told `(N, 19, h, w)`."""
+        """What is to be added `(N, 4 scale^2 + 8, h, w)`, folded, to pictures as told `(N, 15, h, w)`."""
         features = self.begin(planes)
         features = features + self.body(features)
         return torch.cat([self.luma[str(scale)](features), self.chroma(features)], 1)
@@ -107,27 +108,18 @@ class Enlarger(nn.Module):
         self.end.requires_grad_(False)
 
     def forward(self, planes: Tensor) -> Tensor:
-        """Planes `(N, 4 scale^2 + 8, h, w)` of planes `(N, 19, h, w)`."""
+        """Planes `(N, 4 scale^2 + 8, h, w)` of planes `(N, 15, h, w)`."""
         features = self.begin(planes)
         out: Tensor = self.end(features + self.body(features))
         return out
 
 
-def told(picture: Tensor, condition: Condition, found: Tensor | None = None) -> Tensor:
-    """What the enhancer is shown `(N, 19, H/2, W/2)`.
-
-    Args:
-        picture: luma and chroma, `(N, 3, H, W)`; sides are even.
-        condition: what ails it.
-        found: luma of the frames as they were before their neighbors calmed them, `(N, 1, H, W)`; the pictures' own
-            where they are as found.
-    """
+def told(picture: Tensor, condition: Condition) -> Tensor:
+    """What the enhancer is shown `(N, 15, H/2, W/2)` of pictures `(N, 3, H, W)`, luma and chroma; sides are even."""
     count, _, height, width = picture.shape
     planes = picture.new_empty((count, PLANES, height // FOLD, width // FOLD))
-    planes[:, : 3 * FOLD**2] = functional.pixel_unshuffle(picture, FOLD)
+    planes[:, : -len(condition)] = functional.pixel_unshuffle(picture, FOLD)
     planes[:, : FOLD**2] -= MIDDLE
-    taken = 0.0 if found is None else functional.pixel_unshuffle(found - picture[:, :1], FOLD)
-    planes[:, 3 * FOLD**2 : -len(condition)] = taken
     noise = condition.noise
     if isinstance(noise, Tensor) and noise.ndim:
         noise = functional.avg_pool2d(noise.view(-1, 1, height, width), FOLD)[:, 0]
@@ -162,12 +154,6 @@ def luma_chroma(picture: Tensor) -> Tensor:
     red, green, blue = picture.unbind(-3)
     luma = RED * red + GREEN * green + BLUE * blue
     return torch.stack([luma, (blue - luma) / (2 - 2 * BLUE), (red - luma) / (2 - 2 * RED)], -3)
-
-
-def luma_of(picture: Tensor) -> Tensor:
-    """Luma in [0, 1] of red, green and blue `(3, H, W)`, as `(1, H, W)`, ITU-R BT.601."""
-    red, green, blue = picture.unbind(-3)
-    return (RED * red + GREEN * green + BLUE * blue)[None]
 
 
 def red_green_blue(picture: Tensor) -> Tensor:

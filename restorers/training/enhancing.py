@@ -1,11 +1,10 @@
 """What the enhancer learns: photographs as lenses, film, sensors and codecs leave them, and as they were.
 
 Every second batch shows each thing twice, a little moved and with other noise: what is said of both must be the same
-to the difference of their truths, or the picture would flicker. Some are frames of whole shots that were examined and
-calmed as the treatment does it; of the others it is told what happened to them, now near the truth, now far off it.
+to the difference of their truths, or the picture would flicker.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,15 +27,14 @@ from restorers.training.degradation import (
     reduced,
     scanned,
 )
-from restorers.training.examined import Examined, examined
 from restorers.training.loop import Batch, Lesson
 from restorers.training.photographs import Photograph, parted
 
 SHOWN = 16  # pictures a batch
 SCALES = (2, 2, 4, 4, 2, 2, 1, 1)  # batch after batch: of each scale, one shows things once, one twice
 SIZES = {1: 64, 2: 64, 4: 48}  # pixels a side of what is shown
-EXAMINED, FILMED = 0.3, 0.15  # shares of pictures of shots that were examined, and coded as films
-SHOTS, FILMS = 480, 320
+FILMED = 0.2  # share of pictures that were coded as films
+FILMS = 320
 FRAMES = 6
 STRAY = 3  # pixels of the small picture that two views of a thing are apart, at most
 GRAY = 0.2  # share of the pictures in black and white
@@ -46,10 +44,7 @@ are tiny, are all that is learned of (measured after 800 steps, x2 clean, x2 hea
 0.01, 0.09 with 2e-5; 0.68, 0.70, 1.86 with this)."""
 CHROMA = 0.4  # weight of chroma
 STEADY = 0.1  # weight of two views' difference
-JITTER, ASTRAY = (0.15, 0.4), 0.35
-"""By which a measured condition is off, spread of its logarithm: mostly, and in this share of the pictures. A blur is
-what a person says or the sharpest edges tell, and never far off: what is told blurred is sharpened."""
-UNTOLD = 0.4  # share of coded pictures that it is not told of
+JITTER = 0.15  # by which a measured condition is off
 RIM = 4  # pixels that are not judged, as they lack what is beside them
 
 
@@ -74,13 +69,12 @@ class Film:
 
 @dataclass(frozen=True, eq=False)
 class _View:
-    """A picture shown, what is told of it, the frame before its neighbors calmed it, and the picture asked for."""
+    """A picture shown, and the one asked for."""
 
-    picture: Floats
-    condition: Condition
+    seen: Scanned
     truth: Floats
+    blur: float
     shift: tuple[int, int] = (0, 0)
-    found: Floats | None = None
 
 
 class Enhancing(Lesson[Enhancer]):
@@ -118,8 +112,8 @@ class Enhancing(Lesson[Enhancer]):
         return Enhancer(width=self.width, depth=self.depth)
 
     def prepared(self) -> None:
-        """Film the shots and examine them."""
-        _ = self.shots, self.films
+        """Film the films."""
+        _ = self.films
 
     def body(self, network: Enhancer) -> Iterable[torch.nn.Parameter]:
         """The convolutions of the residual blocks."""
@@ -132,12 +126,13 @@ class Enhancing(Lesson[Enhancer]):
         count = 1 + step % 2
         views: list[_View] = []
         while len(views) < SHOWN:
-            views += self._kind(float(chance.random()))(chance, scale, count)
-        shown = luma_chroma(_stacked(view.picture for view in views))
-        found = luma_chroma(_stacked(view.picture if view.found is None else view.found for view in views))[:, :1]
-        planes = [told(shown[[i]], view.condition, found[[i]]) for i, view in enumerate(views)]
+            filmed = self.coder is not None and chance.random() < FILMED
+            views += (self._filmed if filmed else self._photographed)(chance, scale, count)
+        conditions = [_measured(chance, view) for view in views]
+        shown = luma_chroma(_stacked(view.seen.picture for view in views))
+        planes = torch.cat([told(one[None], condition) for one, condition in zip(shown, conditions, strict=True)])
         truths = luma_chroma(_stacked(view.truth for view in views))
-        return torch.cat(planes), shown, truths, torch.tensor([view.shift for view in views])
+        return planes, shown, truths, torch.tensor([view.shift for view in views])
 
     def mishap(self, chance: np.random.Generator) -> Mishap:
         """What happens to a picture."""
@@ -175,17 +170,6 @@ class Enhancing(Lesson[Enhancer]):
         return found
 
     @cached_property
-    def shots(self) -> dict[int, list[Examined]]:
-        """Shots of the photographs, worn and examined, by scale."""
-        shots: dict[int, list[Examined]] = {scale: [] for scale in SIZES}
-        for number in range(SHOTS if self.coder else 0):
-            scale = SCALES[number % len(SCALES)]
-            assert self.coder is not None
-            with torch.no_grad():
-                shots[scale].append(examined(np.random.default_rng((6, number)), self.shown, scale, self.coder))
-        return shots
-
-    @cached_property
     def films(self) -> dict[int, list[Film]]:
         """Films coded with real codecs, by scale; filmed from the photographs by a moving camera."""
         films: dict[int, list[Film]] = {scale: [] for scale in SIZES}
@@ -193,26 +177,6 @@ class Enhancing(Lesson[Enhancer]):
             film = self._coded(np.random.default_rng((4, number)), SCALES[number % len(SCALES)])
             films[film.scale].append(film)
         return films
-
-    def _kind(self, share: float) -> Callable[[np.random.Generator, int, int], list[_View]]:
-        if self.coder is None or share >= EXAMINED + FILMED:
-            return self._photographed
-        return self._examined if share < EXAMINED else self._filmed
-
-    def _examined(self, chance: np.random.Generator, scale: int, count: int) -> list[_View]:
-        shots, size = self.shots[scale], SIZES[scale]
-        shot = shots[int(chance.integers(len(shots)))]
-        frames = (shot.frames * count)[:count]
-        top, left = (2 * int(chance.integers((side - size) // 2 + 1)) for side in frames[0].noise.shape)
-        here = np.s_[top : top + size, left : left + size]
-        there = np.s_[scale * top : scale * (top + size), scale * left : scale * (left + size)]
-        blur = shot.blur * _off(chance, JITTER[0])
-        (y, x), views = frames[0].offset, []
-        for frame in frames:
-            condition = Condition(torch.from_numpy(frame.noise[here]), blur, shot.coding)
-            shift = frame.offset[0] - y, frame.offset[1] - x
-            views.append(_View(frame.calm[here], condition, frame.truth[there], shift, frame.found[here]))
-        return views
 
     def _photographed(self, chance: np.random.Generator, scale: int, count: int) -> list[_View]:
         span, stray = scale * (SIZES[scale] + 2 * EDGE), STRAY * scale
@@ -226,7 +190,7 @@ class Enhancing(Lesson[Enhancer]):
             there = np.s_[top : top + span, left : left + span]
             inner = np.s_[scale * EDGE : -scale * EDGE, scale * EDGE : -scale * EDGE]
             seen = scanned(chance, reduced(soft[there], scale, 0.0 if spread else mishap.blur), mishap)
-            views.append(_View(seen.picture, _told(chance, seen, mishap.blur), ground[there][inner], (int(y), int(x))))
+            views.append(_View(seen, ground[there][inner], mishap.blur, (int(y), int(x))))
         return views
 
     def _filmed(self, chance: np.random.Generator, scale: int, count: int) -> list[_View]:
@@ -240,8 +204,7 @@ class Enhancing(Lesson[Enhancer]):
             seen = frame[top : top + size, left : left + size]
             truth = self.shown[film.photograph][under : under + scale * size, right : right + scale * size]
             quiet = Scanned(_light(seen), np.zeros((size, size), np.float32), film.coding)
-            shift = y - first[0], x - first[1]
-            views.append(_View(quiet.picture, _told(chance, quiet, 0.0), _light(truth), shift))
+            views.append(_View(quiet, _light(truth), 0.0, (y - first[0], x - first[1])))
         return views
 
     def _coded(self, chance: np.random.Generator, scale: int) -> Film:
@@ -294,15 +257,10 @@ def _tried(network: Enhancer, picture: Photograph, number: int, scale: int, mish
     }
 
 
-def _told(chance: np.random.Generator, seen: Scanned, blur: float) -> Condition:
+def _measured(chance: np.random.Generator, view: _View) -> Condition:
     """What would be measured of a picture, which is never quite what happened to it."""
-    jitter = JITTER[int(chance.random() < ASTRAY)]
-    coding = 0.0 if chance.random() < UNTOLD else seen.coding * _off(chance, jitter)
-    return Condition(torch.from_numpy(seen.noise) * _off(chance, jitter), blur * _off(chance, JITTER[0]), coding)
-
-
-def _off(chance: np.random.Generator, jitter: float) -> float:
-    return float(np.exp(chance.normal(0, jitter)))
+    noise, blur, coding = (float(n) for n in np.exp(chance.normal(0, JITTER, 3)))
+    return Condition(torch.from_numpy(view.seen.noise) * noise, view.blur * blur, view.seen.coding * coding)
 
 
 def _view(chance: np.random.Generator, pictures: Sequence[Photograph], span: int, stray: int) -> Floats:

@@ -83,9 +83,7 @@ def test_a_quarter_of_all_pictures_come_off_unharmed() -> None:
     assert np.mean(whole) == pytest.approx(0.27, abs=0.06)
 
 
-def test_a_batch_is_the_same_whenever_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restorers.training.enhancing.SHOTS", 8)
-    monkeypatch.setattr("restorers.training.enhancing.FILMS", 16)
+def test_a_batch_is_the_same_whenever_it_is_asked_for() -> None:
     lessons = [Enhancing(PHOTOGRAPHS, kept_back=1, width=8, depth=1, coder=fuzzy) for _ in range(2)]
     for step in range(8):
         one, two = (lesson.batch(step) for lesson in lessons)
