@@ -216,6 +216,15 @@ class Workshop:
         self.commit = _commit()  # of the code that trains, whatever is committed before it ends
         self.step_s = self._tried()
         self.begun = self._begun()
+        if training.held and (self.course.begins or not self.begun.begun_with):
+            raise Untrainable(
+                "a share is held of weights that another round began with: ask for --again in a new folder"
+            )
+        if training.held != self.begun.recipe.held:
+            raise Untrainable(
+                f"{training.out} holds a training of {training.name} that keeps {self.begun.recipe.held:g} of what it "
+                f"began with, not {training.held:g}; ask for that, or give another folder"
+            )
 
     @property
     def weights(self) -> Path:

@@ -91,6 +91,24 @@ def test_another_round_in_a_new_folder_begins_with_the_weights_in_use(
     assert made.sha256 == begun.sha256  # a step that leads nowhere
 
 
+def test_nothing_is_held_of_weights_that_were_not_begun_with(school: Path, tmp_path: Path) -> None:
+    held = training(school, tmp_path / "out").model_copy(update={"held": 0.5})
+    with pytest.raises(Untrainable, match="--again in a new folder"):
+        Workshop(held, Lab(root=tmp_path))
+
+
+def test_as_much_is_held_in_the_end_as_was_said_at_the_beginning(
+    school: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = Lab(root=tmp_path)
+    Workshop(training(school, tmp_path / "out"), lab).run()
+    monkeypatch.setattr("restorers.networks.weights.HOME", tmp_path / "out")
+    anew = training(school, tmp_path / "again").model_copy(update={"again": True, "held": 0.5})
+    assert Workshop(anew, lab).run().recipe.held == 0.5
+    with pytest.raises(Untrainable, match=r"keeps 0\.5 of what it began with, not 0"):
+        Workshop(anew.model_copy(update={"held": 0.0}), lab)
+
+
 def test_another_round_is_refused_to_a_network_of_another_size(school: Path, tmp_path: Path) -> None:
     anew = training(school, tmp_path / "again").model_copy(update={"again": True})
     with pytest.raises(Untrainable, match="of another size"):
