@@ -153,7 +153,11 @@ class Enhancing(Lesson[Enhancer]):
         scale = truths.shape[-1] // shown.shape[-1]
         with torch.autocast(planes.device.type, torch.bfloat16):
             said = network(planes.contiguous(memory_format=torch.channels_last), scale)
-        return drawn(shown, said.float(), scale)
+        return self.drawn(shown, said.float(), scale)
+
+    def drawn(self, shown: Tensor, said: Tensor, scale: int) -> Tensor:
+        """The pictures `(N, 3, scale H, scale W)` that a network's words make of those shown, luma and chroma."""
+        return drawn(shown, said, scale)
 
     def scores(self, network: Enhancer) -> dict[str, float]:
         """PSNR of luma in dB on the photographs kept back, with the bicubic enlargement's beside it."""

@@ -37,7 +37,7 @@ from restorers.networks.enhancer import (
 )
 from restorers.training.degradation import EDGE, Mishap, reduced, scanned
 from restorers.training.enhancing import TRIALS, Enhancing, inner
-from restorers.training.loop import Batch, trained
+from restorers.training.loop import trained
 from restorers.training.photographs import Photograph
 from tasks.material import Material
 
@@ -77,13 +77,9 @@ class OfColors(Enhancing):
         """The network, which begins as a bicubic enlargement."""
         return Colors(width=self.width, depth=self.depth)
 
-    def made(self, network: Enhancer, batch: Batch) -> Tensor:
-        """What the network makes of a batch, `(N, 3, H, W)`, luma and chroma."""
-        planes, shown, truths, _ = batch
-        scale = truths.shape[-1] // shown.shape[-1]
-        with torch.autocast(planes.device.type, torch.bfloat16):
-            said = network(planes.contiguous(memory_format=torch.channels_last), scale)
-        return colored(shown, said.float(), scale)
+    def drawn(self, shown: Tensor, said: Tensor, scale: int) -> Tensor:
+        """The pictures `(N, 3, scale H, scale W)` that the network's words make of those shown, luma and chroma."""
+        return colored(shown, said, scale)
 
 
 class Norm(nn.Module):

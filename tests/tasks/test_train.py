@@ -9,10 +9,11 @@ import pytest
 from restorers.networks.painter import Painter
 from restorers.networks.weights import card, opened
 from restorers.restorer import Bench
+from tasks.courses import COURSES
 from tasks.lab import Lab
 from tasks.material import Material, Untrainable
 from tasks.progress import Step, watched
-from tasks.train import COURSES, Training, Workshop
+from tasks.train import Training, Workshop
 
 
 class Killed(Exception):
