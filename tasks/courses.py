@@ -11,6 +11,7 @@ from restorers.metrics.perceptual import VGG, PerceptualDistance
 from restorers.networks.card import Data
 from restorers.networks.enhancer import Enhancer
 from restorers.networks.weights import opened
+from restorers.training.assessing import GRAINY, Assessing
 from restorers.training.detection import Detection, detection
 from restorers.training.enhancing import Enhancing
 from restorers.training.imagining import Imagining
@@ -56,6 +57,13 @@ def _enhancing(material: Material, settings: Mapping[str, int], _: Lab) -> Enhan
     return Enhancing(material.photographs, kept_back=kept_back, coder=recoded, **settings)
 
 
+def _assessing(material: Material, settings: Mapping[str, int], _: Lab) -> Assessing:
+    kept_back = max(round(KEPT_BACK * len(material.photographs)), 1)
+    pictures = Enhancing(material.photographs, kept_back=kept_back, width=1, depth=1, coder=recoded, grainy=GRAINY)
+    others = Enhancing(pictures.kept_back, kept_back=0, width=1, depth=1, coder=recoded, grainy=GRAINY)
+    return Assessing(pictures, others, **settings)
+
+
 def _imagining(material: Material, settings: Mapping[str, int], lab: Lab) -> Imagining:
     begin = opened("enhancer", Enhancer, lab.bench)
     return Imagining(_enhancing(material, settings, lab), begin, PerceptualDistance(lab.trunks, VGG))
@@ -76,6 +84,14 @@ _ENHANCER = Course(
 )
 
 COURSES: Mapping[str, Course] = {
+    "assessor": Course(
+        purpose="tells how noisy a single picture was before it was coded, and how much coding changed it",
+        not_for="more than what a network is told of a picture: grain is measured in time, where there is time",
+        architecture="assessor.Assessor",
+        settings={"width": 32},
+        lesson=_assessing,
+        rate=2e-3,
+    ),
     "detector": Course(
         purpose="tells dirt that lies on one frame from what moves, by the two frames beside it",
         not_for="damage that stays for many frames, or evidence that something was not there",

@@ -78,6 +78,16 @@ class Mishap:
             rounded=bool(coded or chance.random() < 0.4),
         )
 
+    @classmethod
+    def grain(cls, chance: np.random.Generator) -> "Mishap":
+        """Nothing but noise, mostly that of film."""
+        return cls(
+            noise=NOISIEST * float(chance.random()) ** 1.5,
+            shape=str(chance.choice(["film", "film", "sensor", "even"])),
+            clump=float(chance.uniform(0.3, 1.2)) if chance.random() < 0.65 else 0.0,
+            common=float(chance.uniform(0.2, 1)),
+        )
+
 
 @dataclass(frozen=True)
 class Scanned:
@@ -122,7 +132,7 @@ def diffracted(picture: Floats, radius: float) -> Floats:
 
 def scanned(chance: np.random.Generator, small: Floats, mishap: Mishap) -> Scanned:
     """A small picture `(h + 2 EDGE, w + 2 EDGE, 3)` with noise, sharpening and coding on it, without its edge."""
-    picture, sigma = _noisy(chance, small, mishap)
+    picture, sigma = noised(chance, small, mishap)
     if mishap.sharpened:
         soft = cv2.GaussianBlur(picture, (0, 0), 1.0)
         picture = np.asarray(picture + mishap.sharpened * (picture - soft), np.float32)
@@ -151,7 +161,8 @@ def level_noise(level: Floats, shape: str) -> Floats:
     return np.asarray(2.2 * (level + 0.05) * np.sqrt(FOG - np.log10(light)), np.float32)
 
 
-def _noisy(chance: np.random.Generator, picture: Floats, mishap: Mishap) -> tuple[Floats, Floats]:
+def noised(chance: np.random.Generator, picture: Floats, mishap: Mishap) -> tuple[Floats, Floats]:
+    """A picture `(h, w, 3)` with noise on it, and its standard deviation as it would be measured, `(h, w)`."""
     height, width = picture.shape[:2]
     if not mishap.noise:
         return picture, np.zeros((height, width), np.float32)

@@ -24,6 +24,7 @@ from restorers.training.degradation import (
     Mishap,
     Scanned,
     diffracted,
+    noised,
     reduced,
     scanned,
 )
@@ -58,6 +59,7 @@ class Film:
         offsets: where on it the frames' corners lay, pixels.
         scale: how many times smaller it was filmed.
         coding: root mean square of what coding changed, brightness.
+        noise: standard deviation of its noise before it was coded, `(2, h, w)`; None where there was none.
     """
 
     frames: NDArray[np.uint8]
@@ -65,11 +67,19 @@ class Film:
     offsets: tuple[tuple[int, int], tuple[int, int]]
     scale: int
     coding: float
+    noise: NDArray[np.float16] | None
 
 
 @dataclass(frozen=True, eq=False)
-class _View:
-    """A picture shown, and the one asked for."""
+class View:
+    """A picture shown, and the one asked for.
+
+    Attributes:
+        seen: as it comes from the scanner.
+        truth: brightness, so many times larger, `(scale h, scale w, 3)`.
+        blur: radius, pixels of the small picture.
+        shift: how far it lies from the first view of the same thing, pixels of the large one.
+    """
 
     seen: Scanned
     truth: Floats
@@ -90,6 +100,7 @@ class Enhancing(Lesson[Enhancer]):
         width: int,
         depth: int,
         coder: Coder | None = None,
+        grainy: float = 0.0,
     ) -> None:
         """A lesson from photographs.
 
@@ -99,13 +110,14 @@ class Enhancing(Lesson[Enhancer]):
             width: of the enhancer.
             depth: of the enhancer.
             coder: runs a codec on frames; nothing is coded as film where there is none.
+            grainy: share of the films that were grainy before they were coded.
 
         Raises:
             ValueError: too few photographs, or too small ones.
         """
         least = max(scale * (size + 2 * EDGE) for scale, size in SIZES.items())
         self.shown, self.kept_back = parted(photographs, kept_back, least=least, learner="an enhancer")
-        self.width, self.depth, self.coder = width, depth, coder
+        self.width, self.depth, self.coder, self.grainy = width, depth, coder, grainy
 
     def network(self) -> Enhancer:
         """The enhancer, which begins as a bicubic enlargement."""
@@ -122,17 +134,20 @@ class Enhancing(Lesson[Enhancer]):
     def batch(self, step: int) -> Batch:
         """Planes as told, luma and chroma shown and asked for, and how far apart each two views are."""
         chance = np.random.default_rng((3, step))
-        scale = self.scales[step % len(self.scales)]
-        count = 1 + step % 2
-        views: list[_View] = []
+        views = self.views(chance, self.scales[step % len(self.scales)], 1 + step % 2)
+        conditions = [_measured(chance, view) for view in views]
+        shown = luma_chroma(stacked(view.seen.picture for view in views))
+        planes = torch.cat([told(one[None], condition) for one, condition in zip(shown, conditions, strict=True)])
+        truths = luma_chroma(stacked(view.truth for view in views))
+        return planes, shown, truths, torch.tensor([view.shift for view in views])
+
+    def views(self, chance: np.random.Generator, scale: int, count: int) -> list[View]:
+        """Pictures of a batch, so many of each thing, to be enlarged by a scale."""
+        views: list[View] = []
         while len(views) < SHOWN:
             filmed = self.coder is not None and chance.random() < FILMED
             views += (self._filmed if filmed else self._photographed)(chance, scale, count)
-        conditions = [_measured(chance, view) for view in views]
-        shown = luma_chroma(_stacked(view.seen.picture for view in views))
-        planes = torch.cat([told(one[None], condition) for one, condition in zip(shown, conditions, strict=True)])
-        truths = luma_chroma(_stacked(view.truth for view in views))
-        return planes, shown, truths, torch.tensor([view.shift for view in views])
+        return views
 
     def mishap(self, chance: np.random.Generator) -> Mishap:
         """What happens to a picture."""
@@ -182,7 +197,7 @@ class Enhancing(Lesson[Enhancer]):
             films[film.scale].append(film)
         return films
 
-    def _photographed(self, chance: np.random.Generator, scale: int, count: int) -> list[_View]:
+    def _photographed(self, chance: np.random.Generator, scale: int, count: int) -> list[View]:
         span, stray = scale * (SIZES[scale] + 2 * EDGE), STRAY * scale
         mishap = self.mishap(chance)
         ground = _view(chance, self.shown, span, stray)
@@ -194,21 +209,25 @@ class Enhancing(Lesson[Enhancer]):
             there = np.s_[top : top + span, left : left + span]
             inner = np.s_[scale * EDGE : -scale * EDGE, scale * EDGE : -scale * EDGE]
             seen = scanned(chance, reduced(soft[there], scale, 0.0 if spread else mishap.blur), mishap)
-            views.append(_View(seen, ground[there][inner], mishap.blur, (int(y), int(x))))
+            views.append(View(seen, ground[there][inner], mishap.blur, (int(y), int(x))))
         return views
 
-    def _filmed(self, chance: np.random.Generator, scale: int, count: int) -> list[_View]:
+    def _filmed(self, chance: np.random.Generator, scale: int, count: int) -> list[View]:
         films, size = self.films[scale], SIZES[scale]
         film = films[int(chance.integers(len(films)))]
         height, width = film.frames.shape[1:3]
         top, left = int(chance.integers(height - size + 1)), int(chance.integers(width - size + 1))
         first, views = film.offsets[0], []
-        for frame, (y, x) in zip(film.frames[:count], film.offsets, strict=False):
+        for index, (frame, (y, x)) in enumerate(zip(film.frames[:count], film.offsets, strict=False)):
             under, right = y + scale * top, x + scale * left
             seen = frame[top : top + size, left : left + size]
             truth = self.shown[film.photograph][under : under + scale * size, right : right + scale * size]
-            quiet = Scanned(_light(seen), np.zeros((size, size), np.float32), film.coding)
-            views.append(_View(quiet, _light(truth), 0.0, (y - first[0], x - first[1])))
+            noise = np.zeros((size, size), np.float32)
+            if film.noise is not None:
+                noise = film.noise[index, top : top + size, left : left + size].astype(np.float32)
+            views.append(
+                View(Scanned(_light(seen), noise, film.coding), _light(truth), 0.0, (y - first[0], x - first[1]))
+            )
         return views
 
     def _coded(self, chance: np.random.Generator, scale: int) -> Film:
@@ -222,15 +241,21 @@ class Enhancing(Lesson[Enhancer]):
         frames = np.stack(
             [reduced(_light(picture[y : y + scale * height, x : x + scale * width]), scale) for y, x in places]
         )
-        clean = np.rint(np.clip(frames, 0, 1) * 255).astype(np.uint8)
         codec = "mpeg2" if chance.random() < 0.25 else "h264"
         quantizer = int(chance.integers(FINEST_QUANTIZER, COARSEST_QUANTIZER + 1))
-        coded = self.coder(clean, codec, quantizer)
+        noise = None
+        if self.grainy and chance.random() < self.grainy:
+            grain = Mishap.grain(chance)
+            both = [noised(chance, frame, grain) for frame in frames]
+            frames, noise = (np.stack(each) for each in zip(*both, strict=True))
+        found = np.rint(np.clip(frames, 0, 1) * 255).astype(np.uint8)
+        coded = self.coder(found, codec, quantizer)
         first = int(chance.integers(FRAMES - 1))
         kept = slice(first, first + 2)
-        error = float(np.sqrt(np.mean(np.square(coded[kept].astype(np.float32) - clean[kept]))) / 255)
+        error = float(np.sqrt(np.mean(np.square(coded[kept].astype(np.float32) - found[kept]))) / 255)
         one, two = ((int(y), int(x)) for y, x in places[kept])
-        return Film(coded[kept], number, (one, two), scale, error)
+        kept_noise = None if noise is None else noise[kept].astype(np.float16)
+        return Film(coded[kept], number, (one, two), scale, error, kept_noise)
 
 
 TRIALS: dict[str, tuple[int, Mishap]] = {
@@ -250,8 +275,8 @@ def _tried(network: Enhancer, picture: Photograph, number: int, scale: int, mish
     side = min(picture.shape[:2]) // (2 * scale) * 2 * scale
     ground = _light(picture[:side, :side])
     seen = scanned(chance, reduced(ground, scale, mishap.blur), mishap)
-    truth = luma_chroma(_stacked([ground[scale * EDGE : -scale * EDGE, scale * EDGE : -scale * EDGE]]))
-    shown = luma_chroma(_stacked([seen.picture]))
+    truth = luma_chroma(stacked([ground[scale * EDGE : -scale * EDGE, scale * EDGE : -scale * EDGE]]))
+    shown = luma_chroma(stacked([seen.picture]))
     condition = Condition(torch.from_numpy(seen.noise), mishap.blur, seen.coding)
     said = network(told(shown, condition), scale)
     rim = RIM * scale
@@ -261,7 +286,7 @@ def _tried(network: Enhancer, picture: Photograph, number: int, scale: int, mish
     }
 
 
-def _measured(chance: np.random.Generator, view: _View) -> Condition:
+def _measured(chance: np.random.Generator, view: View) -> Condition:
     """What would be measured of a picture, which is never quite what happened to it."""
     noise, blur, coding = (float(n) for n in np.exp(chance.normal(0, JITTER, 3)))
     return Condition(torch.from_numpy(view.seen.noise) * noise, view.blur * blur, view.seen.coding * coding)
@@ -294,7 +319,8 @@ def _light(codes: Photograph) -> Floats:
     return np.asarray(codes.astype(np.float32) / 255, np.float32)
 
 
-def _stacked(pictures: Iterable[Floats]) -> Tensor:
+def stacked(pictures: Iterable[Floats]) -> Tensor:
+    """Pictures `(h, w, 3)` as `(N, 3, h, w)`."""
     return torch.from_numpy(np.stack([picture.transpose(2, 0, 1) for picture in pictures]))
 
 

@@ -1,0 +1,93 @@
+"""The assessor: a very small network that tells how noisy a picture was before it was coded, and how coded it is.
+
+A codec takes noise off where it is fine and leaves what it cannot: a picture's own pixels then show less noise than the
+picture had, and what is left looks like picture. What noise there was is still to be told by the traces it leaves, and
+that, not what is left of it, is what the enhancer is told of.
+
+It looks at places of some 50 pixels and says of each how much it is to be trusted; an assessment is their mean, so it
+is of any number of places. Pixels are folded fourfold into channels first; plain 3 x 3 convolutions.
+
+Guo et al., *Toward Convolutional Blind Denoising of Real Photographs*, CVPR 2019, doi:10.1109/CVPR.2019.00181 (noise
+told by a network of its own). Nix, Weigend, *Estimating the mean and variance of the target probability distribution*,
+ICNN 1994, doi:10.1109/ICNN.1994.374138.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from restorers.networks.enhancer import LEAK, MIDDLE
+
+FOLD = 2
+NUMBERS = 2  # noise and coding
+FLOOR = 0.002  # brightness: half a step of 8 bits, less than which is not told from nothing
+STRIDE = 4 * FOLD
+"""Pixels from place to place; sides of pictures are multiples of it."""
+
+
+class Assessment(NamedTuple):
+    """What ails a picture, as far as it shows.
+
+    Attributes:
+        noise: mean standard deviation of its luma's noise before it was coded, brightness.
+        coding: root mean square of what coding changed, brightness.
+        doubt: standard deviation of the logarithms of both.
+    """
+
+    noise: float
+    coding: float
+    doubt: tuple[float, float]
+
+
+class Assessor(nn.Module):
+    """What of noise and coding a picture shows.
+
+    Args:
+        width: channels at a half the size; more further down.
+    """
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        wide, widest = 3 * width // 2, 2 * width
+        self.layers = nn.ModuleList(
+            [
+                nn.Conv2d(3 * FOLD**2, width, 3, padding=1),
+                nn.Conv2d(width, wide, 3, 2, padding=1),
+                nn.Conv2d(wide, wide, 3, padding=1),
+                nn.Conv2d(wide, widest, 3, 2, padding=1),
+                nn.Conv2d(widest, widest, 3, padding=1),
+            ]
+        )
+        self.end = nn.Conv2d(widest, 3 * NUMBERS, 1)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """What each place says `(N, 6, H/8, W/8)` of pictures `(N, 3, H, W)`, luma and chroma, for `pooled`."""
+        planes = functional.pixel_unshuffle(picture, FOLD)
+        features = torch.cat([planes[:, : FOLD**2] - MIDDLE, planes[:, FOLD**2 :]], 1)
+        for layer in self.layers:
+            features = functional.leaky_relu(layer(features), LEAK)
+        said: Tensor = self.end(features)
+        return said
+
+
+def pooled(said: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean `(N, 2)` and standard deviation `(N, 2)` of the logarithms of noise and coding, `FLOOR` added to each.
+
+    Args:
+        said: by all places, `(N, 6, ...)`.
+    """
+    means, doubts, trust = torch.split(said.flatten(2), NUMBERS, 1)
+    weight = trust.softmax(-1)
+    spread = functional.softplus((weight * doubts).sum(-1)) + 0.02
+    return (weight * means).sum(-1) - 4.0, spread
+
+
+def assessed(network: Assessor, pictures: Tensor) -> Assessment:
+    """What is told by parts `(N, 3, H, W)` of one picture, luma and chroma, together; sides are multiples of 8."""
+    with torch.no_grad():
+        mean, spread = pooled(network(pictures).transpose(0, 1).flatten(1)[None])
+    noise, coding = (mean[0].exp() - FLOOR).clamp(min=0).tolist()
+    one, two = spread[0].tolist()
+    return Assessment(noise, coding, (one, two))
