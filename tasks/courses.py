@@ -90,7 +90,6 @@ COURSES: Mapping[str, Course] = {
         architecture="assessor.Assessor",
         settings={"width": 32},
         lesson=_assessing,
-        rate=2e-3,
     ),
     "detector": Course(
         purpose="tells dirt that lies on one frame from what moves, by the two frames beside it",

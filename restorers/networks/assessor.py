@@ -12,6 +12,7 @@ told by a network of its own). Nix, Weigend, *Estimating the mean and variance o
 ICNN 1994, doi:10.1109/ICNN.1994.374138.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -23,6 +24,7 @@ from restorers.networks.enhancer import LEAK, MIDDLE
 FOLD = 2
 NUMBERS = 2  # noise and coding
 FLOOR = 0.002  # brightness: half a step of 8 bits, less than which is not told from nothing
+USUAL = 0.02  # brightness: where it begins
 STRIDE = 4 * FOLD
 """Pixels from place to place; sides of pictures are multiples of it."""
 
@@ -31,14 +33,16 @@ class Assessment(NamedTuple):
     """What ails a picture, as far as it shows.
 
     Attributes:
-        noise: mean standard deviation of its luma's noise before it was coded, brightness.
-        coding: root mean square of what coding changed, brightness.
-        doubt: standard deviation of the logarithms of both.
+        noise: mean standard deviation of its luma's noise before it was coded, brightness, if there is any.
+        coding: root mean square of what coding changed, brightness, if it was coded.
+        noisy: how likely there is noise, 0 to 1.
+        coded: how likely it was coded.
     """
 
     noise: float
     coding: float
-    doubt: tuple[float, float]
+    noisy: float
+    coded: float
 
 
 class Assessor(nn.Module):
@@ -51,21 +55,26 @@ class Assessor(nn.Module):
     def __init__(self, width: int = 32) -> None:
         super().__init__()
         wide, widest = 3 * width // 2, 2 * width
+        self.look = nn.Conv2d(3 * FOLD**2, width, 3, padding=1, bias=False)
         self.layers = nn.ModuleList(
             [
-                nn.Conv2d(3 * FOLD**2, width, 3, padding=1),
-                nn.Conv2d(width, wide, 3, 2, padding=1),
-                nn.Conv2d(wide, wide, 3, padding=1),
-                nn.Conv2d(wide, widest, 3, 2, padding=1),
-                nn.Conv2d(widest, widest, 3, padding=1),
+                nn.Conv2d(width, wide, 3, padding=1),
+                nn.Conv2d(wide, wide, 3, 2, padding=1),
+                nn.Conv2d(wide, widest, 3, padding=1),
             ]
         )
         self.end = nn.Conv2d(widest, 3 * NUMBERS, 1)
+        for layer in (self.look, *self.layers):
+            nn.init.kaiming_normal_(layer.weight, LEAK)
 
     def forward(self, picture: Tensor) -> Tensor:
         """What each place says `(N, 6, H/8, W/8)` of pictures `(N, 3, H, W)`, luma and chroma, for `pooled`."""
         planes = functional.pixel_unshuffle(picture, FOLD)
-        features = torch.cat([planes[:, : FOLD**2] - MIDDLE, planes[:, FOLD**2 :]], 1)
+        planes = torch.cat([planes[:, : FOLD**2] - MIDDLE, planes[:, FOLD**2 :]], 1)
+        weight = self.look.weight.unflatten(1, (3, FOLD**2))
+        weight = (weight - weight.mean((2, 3, 4), keepdim=True)).flatten(1, 2)
+        seen = torch.log(functional.conv2d(planes, weight, padding=1).abs() + FLOOR)
+        features = functional.avg_pool2d(seen, 2) - math.log(USUAL)
         for layer in self.layers:
             features = functional.leaky_relu(layer(features), LEAK)
         said: Tensor = self.end(features)
@@ -73,21 +82,18 @@ class Assessor(nn.Module):
 
 
 def pooled(said: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean `(N, 2)` and standard deviation `(N, 2)` of the logarithms of noise and coding, `FLOOR` added to each.
+    """Logarithms of noise and coding `(N, 2)`, if there is any, and log odds `(N, 2)` that there is.
 
     Args:
         said: by all places, `(N, 6, ...)`.
     """
-    means, doubts, trust = torch.split(said.flatten(2), NUMBERS, 1)
+    levels, odds, trust = torch.split(said.flatten(2), NUMBERS, 1)
     weight = trust.softmax(-1)
-    spread = functional.softplus((weight * doubts).sum(-1)) + 0.02
-    return (weight * means).sum(-1) - 4.0, spread
+    return (weight * levels).sum(-1) + math.log(USUAL), (weight * odds).sum(-1)
 
 
 def assessed(network: Assessor, pictures: Tensor) -> Assessment:
     """What is told by parts `(N, 3, H, W)` of one picture, luma and chroma, together; sides are multiples of 8."""
     with torch.no_grad():
-        mean, spread = pooled(network(pictures).transpose(0, 1).flatten(1)[None])
-    noise, coding = (mean[0].exp() - FLOOR).clamp(min=0).tolist()
-    one, two = spread[0].tolist()
-    return Assessment(noise, coding, (one, two))
+        levels, odds = pooled(network(pictures).transpose(0, 1).flatten(1)[None])
+    return Assessment(*levels[0].exp().tolist(), *odds[0].sigmoid().tolist())

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from restorers.networks.assessor import FLOOR, Assessor, pooled
 from restorers.networks.enhancer import luma_chroma
@@ -35,37 +36,38 @@ class Assessing(Lesson[Assessor]):
         self.pictures.prepared()
 
     def batch(self, step: int) -> Batch:
-        """Luma and chroma `(N, 3, h, w)`, and logarithms `(N, 2)` of noise and coding."""
+        """Luma and chroma `(N, 3, h, w)`, and noise and coding `(N, 2)`, brightness."""
         return _shown(self.pictures, step)
 
     def loss(self, network: Assessor, batch: Batch) -> Tensor:
-        """Negative logarithm of the likelihood, but for a constant."""
-        shown, asked = batch
-        mean, spread = pooled(network(shown))
-        return (0.5 * ((mean - asked) / spread).square() + spread.log()).mean()
+        """How far the logarithms of noise and coding are off where there is some, and how unlikely it was held."""
+        shown, ails = batch
+        levels, odds = pooled(network(shown))
+        there = (ails > FLOOR).float()
+        off = (levels - ails.clamp(min=FLOOR).log()).abs()
+        unlikely = functional.binary_cross_entropy_with_logits(odds, there)
+        return (off * there).sum() / there.sum().clamp(min=1) + unlikely
 
     def scores(self, network: Assessor) -> dict[str, float]:
-        """How far noise and coding are off on photographs kept back, beside the mean of all."""
-        found, asked, doubt = [], [], []
+        """How far noise and coding are off on photographs kept back, beside the mean of all, and how often missed."""
+        levels, odds, ails = [], [], []
         for step in range(TRIED // SHOWN):
             shown, wanted = _shown(self.kept_back, step)
             with torch.no_grad():
-                mean, spread = pooled(network(shown))
-            found.append(mean)
-            asked.append(wanted)
-            doubt.append(spread)
-        means, truths, spreads = torch.cat(found), torch.cat(asked), torch.cat(doubt)
+                level, odd = pooled(network(shown))
+            levels.append(level)
+            odds.append(odd)
+            ails.append(wanted)
+        found, likely, true = torch.cat(levels), torch.cat(odds) > 0, torch.cat(ails)
         scores: dict[str, float] = {}
         for index, name in enumerate(("noise", "coding")):
-            truth, mean = truths[:, index], means[:, index]
-            there = truth > np.log(3 * FLOOR)
+            there = true[:, index] > FLOOR
+            truth = true[there, index].log()
             scores |= {
-                f"{name}, median error where there is some, %": _percent((mean - truth)[there]),
-                f"{name}, median error of the mean of all, %": _percent((truth.mean() - truth)[there]),
-                f"{name}, median found where there is none, brightness": _median(mean[truth < np.log(1.01 * FLOOR)]),
-                f"{name}, share of errors within the doubt": round(
-                    float(((mean - truth).abs() < spreads[:, index]).float().mean()), 3
-                ),
+                f"{name}, median error, %": _percent(found[there, index] - truth),
+                f"{name}, median error of the mean of all, %": _percent(truth.mean() - truth),
+                f"{name}, found where there is some, %": round(100 * float(likely[there, index].float().mean()), 1),
+                f"{name}, found where there is none, %": round(100 * float(likely[~there, index].float().mean()), 1),
             }
         return scores
 
@@ -74,13 +76,8 @@ def _shown(pictures: Enhancing, step: int) -> Batch:
     chance = np.random.default_rng((6, step))
     views = pictures.views(chance, SCALES[step % len(SCALES)], 1 + step % 2)
     shown = luma_chroma(stacked(view.seen.picture for view in views))
-    ails = [[float(view.seen.noise.mean()), view.seen.coding] for view in views]
-    return shown, torch.log(torch.tensor(ails) + FLOOR)
+    return shown, torch.tensor([[float(view.seen.noise.mean()), view.seen.coding] for view in views])
 
 
 def _percent(errors: Tensor) -> float:
     return round(100 * float(errors.abs().exp().median() - 1), 1)
-
-
-def _median(logarithms: Tensor) -> float:
-    return round(max(float(logarithms.exp().median()) - FLOOR, 0.0), 5) if len(logarithms) else 0.0
