@@ -277,7 +277,9 @@ def demo(
 
 @app.command()
 def train(
-    network: Annotated[str, typer.Argument(help="which network: enhancer, draft, painter, detector")],
+    network: Annotated[
+        str, typer.Argument(help="which network: assessor, enhancer, draft, imaginer, painter, detector, unfader")
+    ],
     data: Annotated[
         Path, typer.Option("--data", exists=True, file_okay=False, help="folder of the pictures it learns from")
     ],
@@ -320,7 +322,8 @@ def train(
             again=again,
             held=held,
         )
-        workshop = Workshop(asked, here)
+        with shown_progress(errors):
+            workshop = Workshop(asked, here)
         cost = workshop.cost()
         console.print(
             f"{cost.left} of {cost.steps} steps to do: {cost.hours * 60:.0f} minutes of one "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import cv2
@@ -22,6 +23,7 @@ from restorers.unfading.blind import SIGNS
 from tasks.lab import Lab
 from tasks.material import Material
 from tasks.media.recode import recoded
+from tasks.progress import tell
 
 KEPT_BACK = 0.1  # share of the pictures
 
@@ -49,7 +51,14 @@ def _painting(material: Material, settings: Mapping[str, int], _: Lab) -> Painti
 def _detection(material: Material, settings: Mapping[str, int], _: Lab) -> Detection:
     gray = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.uint8) for picture in material.photographs]
     shapes = [shape.astype(np.float32) for shape in material.shapes]
-    return detection(gray, material.films, shapes, kept_back=KEPT_BACK, settings=settings)
+    return detection(
+        gray,
+        material.films,
+        shapes,
+        kept_back=KEPT_BACK,
+        settings=settings,
+        tell=partial(tell, "prepare", "detector"),
+    )
 
 
 def _enhancing(material: Material, settings: Mapping[str, int], _: Lab) -> Enhancing:
@@ -70,7 +79,8 @@ def _imagining(material: Material, settings: Mapping[str, int], lab: Lab) -> Ima
 
 
 def _unfading(material: Material, settings: Mapping[str, int], _: Lab) -> Unfading:
-    return Unfading(material.photographs, kept_back=max(round(KEPT_BACK * len(material.photographs)), 1), **settings)
+    kept_back = max(round(KEPT_BACK * len(material.photographs)), 1)
+    return Unfading(material.photographs, kept_back=kept_back, tell=partial(tell, "prepare", "unfader"), **settings)
 
 
 _ENHANCER = Course(

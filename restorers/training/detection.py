@@ -31,7 +31,7 @@ from restorers.detail.grain import Floats
 from restorers.geometry.motion import flow, luma_for_flow
 from restorers.networks.detector import UNCALIBRATED, Detector
 from restorers.training.calibration import Judged, calibrated, calibration_error
-from restorers.training.loop import Batch, Lesson
+from restorers.training.loop import Batch, Lesson, Told, untold
 from restorers.training.scenery import Chance, Pictures, photographed, recorded
 
 STEPS = 15.8  # in which evidence is kept, for each sigma
@@ -191,6 +191,7 @@ def detection(
     settings: Mapping[str, int],
     count: int = COUNT,
     seed: int = 0,
+    tell: Told = untold,
 ) -> Detection:
     """The lesson of so many films, and an eighth as many of what is kept back; takes some CPU minutes.
 
@@ -202,6 +203,7 @@ def detection(
         settings: of the network.
         count: films.
         seed: of all that is random in them.
+        tell: is told how many of them are made.
     """
     back = max(round(len(photographs) * kept_back), 1)
     ends = [max(round(len(scenes) * (1 - kept_back)), 1) for scenes in films]
@@ -209,17 +211,22 @@ def detection(
     later = [scenes[end:] for scenes, end in zip(films, ends, strict=True) if end < len(scenes)]
     shown = partial(_filmed, photographs[back:], earlier, shapes[::2], seed)
     kept = [_filmed(photographs[:back], later, shapes[1::2], seed, number) for number in range(count, count * 9 // 8)]
-    return Detection(examples(shown, count), examples(kept.__getitem__, len(kept)), kept, settings, seed=seed)
+    return Detection(
+        examples(shown, count, tell=tell), examples(kept.__getitem__, len(kept)), kept, settings, seed=seed
+    )
 
 
-def examples(film: Callable[[int], Film], count: int, *, most: int = 10) -> Examples:
+def examples(film: Callable[[int], Film], count: int, *, most: int = 10, tell: Told = untold) -> Examples:
     """The cells of films, given by their number, that stand out; at most so many of a frame, drawn by chance."""
+    parts: list[Examples] = []
 
     def cut(number: int) -> Examples:
         return _cells(film(number), most, np.random.default_rng((count, number)))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = list(pool.map(cut, range(count)))
+        for part in pool.map(cut, range(count)):
+            parts.append(part)
+            tell(len(parts), count)
     return Examples(np.concatenate([p.evidence for p in parts]), np.concatenate([p.truth for p in parts]))
 
 

@@ -30,7 +30,13 @@ from restorers.training.stepping import Steps
 N = TypeVar("N", bound=torch.nn.Module)
 
 Batch = tuple[Tensor, ...]
+Told = Callable[[int, int], None]
+"""Is told how much of something is done, and of how much."""
 AHEAD = 4  # batches that each process makes ahead
+
+
+def untold(done: int, total: int) -> None:
+    """Tell nobody."""
 
 
 class Lesson(ABC, Generic[N]):

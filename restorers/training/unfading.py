@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -20,13 +21,14 @@ from restorers.dyes.scanner import Scanner
 from restorers.dyes.stocks import Floats, Stock, generic, members
 from restorers.networks.unfader import Unfader
 from restorers.training.fading import ALL, colors_of, drawn, printed, scanned
-from restorers.training.loop import Batch, Lesson
+from restorers.training.loop import Batch, Lesson, Told, untold
 from restorers.training.photographs import Photograph, parted
 from restorers.training.scenery import Chance
 from restorers.unfading.blind import FEWEST, SIGNS, signs
 
 REELS = 16_000
 SOUND = 0.25  # share of the reels that have not faded
+AT_ONCE = 100  # reels, of whose end is told
 PIXELS = 120  # of each photograph, printed on each stock
 SHOWN = 256  # reels a batch
 GRAYS = np.array([0.3, 0.9, 1.8])
@@ -55,6 +57,7 @@ class Unfading(Lesson[Unfader]):
         width: int,
         reels: int = REELS,
         seed: int = 0,
+        tell: Told = untold,
     ) -> None:
         """A lesson from photographs; takes some CPU minutes for the reels.
 
@@ -65,6 +68,7 @@ class Unfading(Lesson[Unfader]):
             width: of the unfader.
             reels: how many are simulated.
             seed: of all that is random in them.
+            tell: is told how many of them are simulated.
 
         Raises:
             ValueError: too few photographs, or too small ones; or not as many signs as there are.
@@ -73,7 +77,7 @@ class Unfading(Lesson[Unfader]):
             raise ValueError(f"{SIGNS} signs are made out on a reel, not {signs}")
         shown, kept = parted(photographs, kept_back, least=LEAST, learner="an unfader")
         self.width = width
-        self.signs, self.fades = simulated(shown, reels, seed)
+        self.signs, self.fades = simulated(shown, reels, seed, tell)
         self.judged = simulated(kept, max(reels // 40, 8), seed + 1)
 
     def network(self) -> Unfader:
@@ -111,13 +115,17 @@ def unlikelihood(mean: Tensor, factor: Tensor, fades: Tensor) -> Tensor:
     return 0.5 * away.square().sum(-1) - factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
 
-def simulated(photographs: Sequence[Photograph], count: int, seed: int) -> tuple[Tensor, Tensor]:
+def simulated(photographs: Sequence[Photograph], count: int, seed: int, tell: Told = untold) -> tuple[Tensor, Tensor]:
     """Signs `(count, SIGNS)` of so many reels, and their fades `(count, 4)`."""
     prints = _prints(photographs, seed)
     workers = os.cpu_count() or 1
-    spans = np.array_split(np.arange(count), workers)
+    spans = np.array_split(np.arange(count), max(workers, count // AT_ONCE))
+    parts, done = [], 0
     with ProcessPoolExecutor(workers) as pool:
-        parts = list(pool.map(_reels, [prints] * workers, spans, [seed] * workers))
+        for part in pool.map(_reels, repeat(prints), spans, repeat(seed)):
+            parts.append(part)
+            done += len(part[0])
+            tell(done, count)
     both = [np.concatenate(each) for each in zip(*parts, strict=True)]
     return torch.from_numpy(both[0]).float(), torch.from_numpy(both[1]).float()
 

@@ -68,7 +68,9 @@ def lesson() -> Unfading:
 
 
 def test_a_lesson_shows_the_same_reels_whenever_it_is_asked(lesson: Unfading) -> None:
-    again = Unfading(photographs(), kept_back=1, signs=SIGNS, width=32, reels=48)
+    told: list[tuple[int, int]] = []
+    again = Unfading(photographs(), kept_back=1, signs=SIGNS, width=32, reels=48, tell=lambda *done: told.append(done))
+    assert told[-1] == (48, 48)
     for one, other in zip(lesson.batch(3), again.batch(3), strict=True):
         assert torch.equal(one, other)
     signs, fades = lesson.batch(0)

@@ -191,7 +191,9 @@ def test_a_recipe_names_the_network_only_where_it_is_used() -> None:
 
 
 def test_a_lesson_teaches() -> None:
-    cells = examples((film(3), film(5), film(8)).__getitem__, 3, most=6)
+    made: list[tuple[int, int]] = []
+    cells = examples((film(3), film(5), film(8)).__getitem__, 3, most=6, tell=lambda *done: made.append(done))
+    assert made == [(1, 3), (2, 3), (3, 3)]
     lesson = Detection(cells, cells, [film(3)], {"width": 16}, size=8)
     recipe = card("detector", Bench()).recipe.model_copy(update={"steps": 25, "warming": 2})
     told: list[float] = []
