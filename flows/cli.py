@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from flows import tables
-from flows.embedded import settle, start
+from flows import tables, training
+from flows.embedded import start
 from flows.exits import Exit, explained
+from flows.options import Device, Json, LabFolder, Logs, Manifest, Out, Vault, Workers, console, errors, lab_at
 from flows.progress import shown_progress
 
 if TYPE_CHECKING:
@@ -41,19 +41,6 @@ app = typer.Typer(
     spent (run again to go on), 6 verify found damage, 7 somebody else is restoring this reel.""",
 )
 LISTED = 100  # blemishes in a table; files hold them all
-console = Console()
-errors = Console(stderr=True)
-
-Manifest = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="the reel's YAML file")]
-Vault = Annotated[
-    list[Path], typer.Option("--vault", exists=True, file_okay=False, help="root that scans lie under; may be repeated")
-]
-LabFolder = Annotated[Path, typer.Option("--lab", file_okay=False, help="store, ledger and work in progress")]
-Out = Annotated[Path, typer.Option("--out", file_okay=False, help="finished reels are put here, one folder each")]
-Json = Annotated[bool, typer.Option("--json", help="print JSON for a script instead of a table")]
-Device = Annotated[str, typer.Option(help="cpu, or cuda:0; never chosen for you")]
-Workers = Annotated[int | None, typer.Option(min=1, help="CPU threads; all of them when not given")]
-Logs = Annotated[bool, typer.Option("--logs", help="show Prefect's log instead of a progress bar")]
 
 
 @app.command()
@@ -69,7 +56,7 @@ def restore(
 ) -> None:
     """Restore a reel: masters, report and bill in OUT/<reel id>. Run it again to go on where it was stopped."""
     with explained(errors):
-        delivered = _restored(manifest, _lab(lab, vault, out, device, workers), logs=logs)
+        delivered = _restored(manifest, lab_at(lab, vault, out, device, workers), logs=logs)
         if as_json:
             _print_json(delivered.model_dump(mode="json"))
         else:
@@ -86,7 +73,7 @@ def plan(
 ) -> None:
     """Show what a restoration would do and what is there already, without doing any of it."""
     with explained(errors):
-        here = _lab(lab, vault, Path("restored"), device, None)
+        here = lab_at(lab, vault, Path("restored"), device, None)
         from manifests import read
         from tasks.plan import planned
 
@@ -118,7 +105,7 @@ def look(
 ) -> None:
     """Picture what the lab has found out about a shot: a frame, a strip and a slice over time, before and after."""
     with explained(errors):
-        here = _lab(lab, vault, Path("restored"), device, workers)
+        here = lab_at(lab, vault, Path("restored"), device, workers)
         from manifests import read
         from tasks.look import layers_to_show, looked_at, shot_so_far
 
@@ -148,7 +135,7 @@ def blemishes(
 ) -> None:
     """List what repair found and what it did about it, with the manifest's edits on it: to look through and edit."""
     with explained(errors):
-        here = _lab(lab, vault, Path("restored"), device, None)
+        here = lab_at(lab, vault, Path("restored"), device, None)
         from manifests import read
         from tasks import finds
         from tasks.pictures import jpeg
@@ -176,7 +163,7 @@ def status(lab: LabFolder = Path("lab"), as_json: Json = False) -> None:
     with explained(errors):
         from tasks.status import reel_states
 
-        states = reel_states(_lab(lab, [], Path("restored"), "cpu", None))
+        states = reel_states(lab_at(lab, [], Path("restored"), "cpu", None))
         if as_json:
             _print_json([state.model_dump(mode="json") for state in states])
             return
@@ -211,7 +198,7 @@ def cost(
     with explained(errors):
         from tasks.cost import bill
 
-        made = bill(_lab(lab, [], Path("restored"), "cpu", None).ledger.read(), Fraction(fps), reel=reel, film=film)
+        made = bill(lab_at(lab, [], Path("restored"), "cpu", None).ledger.read(), Fraction(fps), reel=reel, film=film)
         if made is None:
             errors.print(f"The ledger in {lab} says nothing of that.")
             raise typer.Exit(Exit.FAILED)
@@ -233,7 +220,7 @@ def verify(
     with explained(errors):
         from tasks.verification import damaged_artifacts, damaged_masters, damaged_scans
 
-        here = _lab(lab, vault or [], out or Path("restored"), "cpu", None)
+        here = lab_at(lab, vault or [], out or Path("restored"), "cpu", None)
         with Progress(TextColumn("verify"), BarColumn(), DownloadColumn(), console=errors, transient=True) as bar:
             task = bar.add_task("verify", total=None)
             damage = damaged_artifacts(here, lambda read, total: bar.update(task, completed=read, total=total))
@@ -262,7 +249,7 @@ def demo(
 ) -> None:
     """Make a reel of decayed film on the spot, restore it through every stage, and score it against its truth."""
     with explained(errors):
-        lab = _lab(folder / "lab", [folder / "vault"], folder / "restored", "cpu", workers)
+        lab = lab_at(folder / "lab", [folder / "vault"], folder / "restored", "cpu", workers)
         from tasks.demo import demo_reel, demo_score
 
         with console.status("Making a reel of decayed film ..."):
@@ -275,66 +262,8 @@ def demo(
         console.print(f"before and after: {picture}")
 
 
-@app.command()
-def train(
-    network: Annotated[
-        str, typer.Argument(help="which network: assessor, enhancer, draft, imaginer, painter, detector, unfader")
-    ],
-    data: Annotated[
-        Path, typer.Option("--data", exists=True, file_okay=False, help="folder of the pictures it learns from")
-    ],
-    licence: Annotated[str, typer.Option("--licence", help="of these pictures, for the card")],
-    films: Annotated[
-        Path | None, typer.Option("--films", exists=True, file_okay=False, help="folder of clean films, for motion")
-    ] = None,
-    films_licence: Annotated[str, typer.Option("--films-licence", help="of these, for the card")] = "not stated",
-    shapes: Annotated[
-        Path | None, typer.Option("--shapes", exists=True, file_okay=False, help="folder of shapes of damage")
-    ] = None,
-    shapes_licence: Annotated[str, typer.Option("--shapes-licence", help="of these, for the card")] = "not stated",
-    minutes: Annotated[float, typer.Option("--minutes", min=0, help="for how long, if nothing else runs")] = 30,
-    out: Annotated[Path, typer.Option("--out", file_okay=False, help="weights and card are put here")] = Path(
-        "networks"
-    ),
-    lab: LabFolder = Path("lab"),
-    device: Device = "cpu",
-    again: Annotated[bool, typer.Option("--again", help="another round for a training that has ended")] = False,
-    held: Annotated[
-        float, typer.Option("--held", min=0, max=0.99, help="share of the weights that such a round began with")
-    ] = 0.0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what it will cost")] = False,
-) -> None:
-    """Train one of the small networks. Run it again to go on where it was stopped."""
-    with explained(errors):
-        here = _lab(lab, [], Path("restored"), device, None)
-        from tasks.train import Training, Workshop
-
-        asked = Training(
-            name=network,
-            data=data,
-            licence=licence,
-            films=films,
-            films_licence=films_licence,
-            shapes=shapes,
-            shapes_licence=shapes_licence,
-            minutes=minutes,
-            out=out,
-            again=again,
-            held=held,
-        )
-        with shown_progress(errors):
-            workshop = Workshop(asked, here)
-        cost = workshop.cost()
-        console.print(
-            f"{cost.left} of {cost.steps} steps to do: {cost.hours * 60:.0f} minutes of one "
-            f"{'GPU' if device.startswith('cuda') else 'CPU core'}, {cost.money:.2f} {cost.currency}"
-        )
-        if dry_run:
-            return
-        with shown_progress(errors):
-            card = workshop.run()
-        console.print(tables.scores_table(card))
-        console.print(f"weights: {workshop.weights}, sha256 {card.sha256}", soft_wrap=True)
+app.command()(training.train)
+app.command()(training.fit)
 
 
 def main() -> None:
@@ -347,20 +276,6 @@ def _silence() -> None:
     """OpenImageIO's wheel ends every process with a page about its own bindings; nothing of ours is said that late."""
     sys.stderr.flush()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-
-def _lab(root: Path, vaults: list[Path], out: Path, device: str, workers: int | None) -> "Lab":
-    settle(root / "prefect")
-    from tasks.lab import Lab
-
-    lab = Lab(
-        root=root.resolve(),
-        vaults=tuple(vault.resolve() for vault in vaults),
-        out=out.resolve(),
-        device=device,
-        trunks=Path(os.environ.get("TORCH_HOME", "~/.cache/torch")).expanduser(),
-    )
-    return lab.model_copy(update={"workers": workers}) if workers else lab
 
 
 def _restored(manifest: Path, lab: "Lab", *, logs: bool) -> "Delivered":

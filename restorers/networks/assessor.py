@@ -71,7 +71,7 @@ class Assessor(nn.Module):
         """What each place says `(N, 6, H/8, W/8)` of pictures `(N, 3, H, W)`, luma and chroma, for `pooled`."""
         planes = functional.pixel_unshuffle(picture, FOLD)
         planes = torch.cat([planes[:, : FOLD**2] - MIDDLE, planes[:, FOLD**2 :]], 1)
-        weight = self.look.weight.unflatten(1, (3, FOLD**2))
+        weight = torch.unflatten(self.look.weight, 1, (3, FOLD**2))
         weight = (weight - weight.mean((2, 3, 4), keepdim=True)).flatten(1, 2)
         seen = torch.log(functional.conv2d(planes, weight, padding=1).abs() + FLOOR)
         features = functional.avg_pool2d(seen, 2) - math.log(USUAL)

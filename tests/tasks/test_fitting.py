@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from restorers.detail.telling import Tellings
+from tasks.fitting import fitted_weights
+from tasks.material import Untrainable
+from tasks.progress import Step, watched
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    rough = np.random.default_rng(3).integers(0, 256, (40, 60, 3), np.uint8)
+    cv2.imwrite(str(folder / "one.png"), cv2.resize(rough, (480, 320), interpolation=cv2.INTER_CUBIC))
+    return folder
+
+
+def test_what_tells_grain_is_fitted_to_a_folder_of_photographs(pictures: Path, tmp_path: Path) -> None:
+    told: list[Step] = []
+    with watched(told.append):
+        where = fitted_weights(pictures, "ours", tmp_path / "out", shots=8, seed=2)
+    made = Tellings.model_validate_json(where.read_text("utf-8"))
+    assert made.trained_on == "pictures (ours), 1 photographs: 8 shots, seed 2"
+    assert (told[-1].done, told[-1].total) == (8, 8)
+    assert (len(made.still.middle), len(made.shot.middle)) == (19, 36)
+
+
+def test_photographs_that_are_too_small_are_refused(pictures: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(pictures / "two.png"), np.zeros((100, 400, 3), np.uint8))
+    with pytest.raises(Untrainable, match="1 of 2 photographs are smaller"):
+        fitted_weights(pictures, "ours", tmp_path / "out", shots=8)
+    assert not (tmp_path / "out").exists()
