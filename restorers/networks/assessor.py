@@ -4,8 +4,9 @@ A codec takes noise off where it is fine and leaves what it cannot: a picture's 
 picture had, and what is left looks like picture. What noise there was is still to be told by the traces it leaves, and
 that, not what is left of it, is what the enhancer is told of.
 
-It looks at places of some 50 pixels and says of each how much it is to be trusted; an assessment is their mean, so it
-is of any number of places. Pixels are folded fourfold into channels first; plain 3 x 3 convolutions.
+It looks at places of some 50 pixels and says of each how much it is to be trusted; what is told of a part of a picture
+is their mean. Parts are `SIDE` pixels wide, as those it learned from: noise is not the same everywhere. Pixels are
+folded fourfold into channels first; plain 3 x 3 convolutions.
 
 Guo et al., *Toward Convolutional Blind Denoising of Real Photographs*, CVPR 2019, doi:10.1109/CVPR.2019.00181 (noise
 told by a network of its own). Nix, Weigend, *Estimating the mean and variance of the target probability distribution*,
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from restorers.detail.grain import Floats
 from restorers.networks.enhancer import LEAK, MIDDLE
 
 FOLD = 2
@@ -27,22 +29,24 @@ FLOOR = 0.002  # brightness: half a step of 8 bits, less than which is not told 
 USUAL = 0.02  # brightness: where it begins
 STRIDE = 4 * FOLD
 """Pixels from place to place; sides of pictures are multiples of it."""
+SIDE = 64
+"""Pixels a side of what it learns from, and of what it is to be shown."""
 
 
 class Assessment(NamedTuple):
-    """What ails a picture, as far as it shows.
+    """What ails parts of a picture, as far as it shows, each `(N,)`.
 
     Attributes:
-        noise: mean standard deviation of its luma's noise before it was coded, brightness, if there is any.
+        noise: mean standard deviation of luma's noise before it was coded, brightness, if there is any.
         coding: root mean square of what coding changed, brightness, if it was coded.
         noisy: how likely there is noise, 0 to 1.
         coded: how likely it was coded.
     """
 
-    noise: float
-    coding: float
-    noisy: float
-    coded: float
+    noise: Floats
+    coding: Floats
+    noisy: Floats
+    coded: Floats
 
 
 class Assessor(nn.Module):
@@ -92,8 +96,8 @@ def pooled(said: Tensor) -> tuple[Tensor, Tensor]:
     return (weight * levels).sum(-1) + math.log(USUAL), (weight * odds).sum(-1)
 
 
-def assessed(network: Assessor, pictures: Tensor) -> Assessment:
-    """What is told by parts `(N, 3, H, W)` of one picture, luma and chroma, together; sides are multiples of 8."""
+def assessed(network: Assessor, parts: Tensor) -> Assessment:
+    """What is told by parts `(N, 3, H, W)` of a picture, luma and chroma, each by itself; sides are multiples of 8."""
     with torch.no_grad():
-        levels, odds = pooled(network(pictures).transpose(0, 1).flatten(1)[None])
-    return Assessment(*levels[0].exp().tolist(), *odds[0].sigmoid().tolist())
+        levels, odds = pooled(network(parts))
+    return Assessment(*levels.exp().T.numpy(force=True), *odds.sigmoid().T.numpy(force=True))
