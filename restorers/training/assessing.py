@@ -1,27 +1,15 @@
-"""What the assessor learns: how noisy pictures were that the enhancer is to learn from, and how coded they are.
+"""What the assessor learns: how noisy pictures were that the enhancer is to learn from, and how coded they are."""
 
-Codecs work on sRGB or the like, and pictures are looked at as brightness, which bends it: so do those it learns from.
-"""
-
-from functools import cache
-
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from restorers.colorspace import Space, converted
-from restorers.detail.grain import Floats
-from restorers.enhancing.drawing import brightness
 from restorers.networks.assessor import FLOOR, Assessor, pooled
 from restorers.networks.enhancer import luma_chroma
-from restorers.training.degradation import Scanned
 from restorers.training.enhancing import SCALES, SHOWN, Enhancing, stacked
 from restorers.training.loop import Batch, Lesson
 
-BENT = (0.4, 1.2)  # how far on the way to brightness a picture is
-LEVELS = 4096
 GRAINY = 0.6  # share of its films that were grainy before they were coded
 TRIED = 640  # pictures of the photographs kept back that it is judged by
 
@@ -84,31 +72,11 @@ class Assessing(Lesson[Assessor]):
         return scores
 
 
-def bent(seen: Scanned, share: float) -> Scanned:
-    """A picture in sRGB so far on its way to brightness, with its noise and what coding changed."""
-    level, light, slope = _curve()
-    picture = seen.picture + share * (np.interp(seen.picture, level, light) - seen.picture)
-    steeper = 1 + share * (np.interp(cv2.blur(seen.picture.mean(2), (3, 3)), level, slope) - 1)
-    coding = seen.coding * float(np.sqrt(np.mean(np.square(steeper))))
-    return Scanned(np.asarray(picture, np.float32), np.asarray(seen.noise * steeper, np.float32), coding)
-
-
-@cache
-def _curve() -> tuple[Floats, Floats, Floats]:
-    """Values of sRGB, their brightness, and how steeply that grows with them."""
-    level = np.linspace(-0.1, 1.1, LEVELS).astype(np.float32)
-    light = (
-        brightness(converted(torch.from_numpy(level).view(1, 1, 1, -1), Space.SRGB, Space.DENSITY)).flatten().numpy()
-    )
-    return level, light, np.asarray(np.gradient(light, level), np.float32)
-
-
 def _shown(pictures: Enhancing, step: int) -> Batch:
     chance = np.random.default_rng((6, step))
     views = pictures.views(chance, SCALES[step % len(SCALES)], 1 + step % 2)
-    seen = [bent(view.seen, float(chance.uniform(*BENT))) for view in views]
-    ails = torch.tensor([[float(each.noise.mean()), each.coding] for each in seen])
-    return luma_chroma(stacked(each.picture for each in seen)), ails
+    shown = luma_chroma(stacked(view.seen.picture for view in views))
+    return shown, torch.tensor([[float(view.seen.noise.mean()), view.seen.coding] for view in views])
 
 
 def _percent(errors: Tensor) -> float:
