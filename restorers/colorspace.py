@@ -10,8 +10,8 @@ that is, density as a projector with the flare f of Cineon's black point sees it
 whose steps are 0.002 of printing density at a gamma of 0.6; with it, log scans and density differ by a straight line.
 """
 
-from collections.abc import Callable
 from enum import StrEnum
+from math import log2
 from typing import assert_never
 
 import torch
@@ -23,6 +23,8 @@ WHITE_CODE = 685.0
 BLACK_CODE = 95.0
 CODES_PER_DECADE = 300.0  # 0.6 gamma / 0.002 density per code
 FLARE = 10 ** ((BLACK_CODE - WHITE_CODE) / CODES_PER_DECADE)
+LOG2_10 = log2(10)
+SRGB_DIM, SRGB_SLOPE, SRGB_POWER, SRGB_OFFSET = 0.0031308, 12.92, 2.4, 0.055  # IEC 61966-2-1
 DENSITY_RANGE = 2.046  # 1023 codes of 0.002
 
 PQ_M1 = 2610 / 16384
@@ -59,9 +61,6 @@ class Space(StrEnum):
     """ITU-R BT.2100 PQ with BT.2020 primaries; linear 1 is the 203 cd/m2 of BT.2408. For masters, not for scans."""
 
 
-SCALED = frozenset({Space.DENSITY, Space.PRINTING_DENSITY, Space.PRINT_DENSITY})
-"""Spaces that a straight line leads between."""
-
 # ITU-R BT.2087: BT.709 to BT.2020 primaries, both D65.
 BT709_TO_BT2020 = (
     (0.6274, 0.3293, 0.0433),
@@ -81,7 +80,24 @@ def density(linear: Tensor) -> Tensor:
 
 def linear_light(density: Tensor) -> Tensor:
     """Linear light of a density, any shape; the exact inverse of `density` above its floor."""
-    return (torch.pow(10.0, -density) - FLARE) / (1 - FLARE)
+    return torch.exp2(density * -LOG2_10).sub_(FLARE).div_(1 - FLARE)
+
+
+def srgb_encoded(light: Tensor) -> Tensor:
+    """Values of sRGB of linear light, any shape; the straight part goes on below black (IEC 61966-2-1).
+
+    >>> [round(float(srgb_encoded(torch.tensor(light))), 4) for light in (-0.001, 0.001, 0.18, 1.0)]
+    [-0.0129, 0.0129, 0.4614, 1.0]
+    """
+    curved = light.clamp(min=SRGB_DIM).log2_().div_(SRGB_POWER).exp2_().mul_(1 + SRGB_OFFSET).sub_(SRGB_OFFSET)
+    return curved.add_(light.clamp(max=SRGB_DIM).sub_(SRGB_DIM), alpha=SRGB_SLOPE)
+
+
+def srgb_decoded(values: Tensor) -> Tensor:
+    """Linear light of values of sRGB, any shape; the inverse of `srgb_encoded`."""
+    knee = SRGB_DIM * SRGB_SLOPE
+    curved = values.clamp(min=knee).add_(SRGB_OFFSET).div_(1 + SRGB_OFFSET).log2_().mul_(SRGB_POWER).exp2_()
+    return curved.add_(values.clamp(max=knee).sub_(knee), alpha=1 / SRGB_SLOPE)
 
 
 def pq_encoded(nits: Tensor) -> Tensor:
@@ -101,16 +117,22 @@ def pq_decoded(signal: Tensor) -> Tensor:
 
 
 def converted(frames: Tensor, source: Space, target: Space) -> Tensor:
-    """Frames `(T, 3, H, W)` of one space in another; the same tensor when both are the same.
+    """Frames `(T, 3, H, W)`, or one, of one space in another; the same tensor when both are the same.
 
-    The way leads through density, so that log and density scans are only scaled. Others are taken frame by frame: the
-    last bit of a power depends on where a value lies in a tensor, and must not on how many frames are in a window.
+    The way leads through density. It is gone frame by frame: the last bit of a power depends on where a value lies in
+    a tensor, and must not on how many frames are in a window.
     """
     if source is target:
         return frames
-    if frames.ndim == 4 and len(frames) > 1 and not {source, target} <= SCALED:
-        return torch.stack([converted(frame[None], source, target)[0] for frame in frames])
-    return _from_density(_to_density(frames, source), target)
+    if frames.ndim == 3:
+        return converted(frames[None], source, target)[0]
+    mixing = Space.PQ in {source, target}  # channels with one another; all others know one number at a time
+    out = torch.empty_like(frames, memory_format=torch.contiguous_format)
+    for frame, there in zip(frames, out, strict=True):
+        parts = ((frame,), (there,)) if mixing else (_pieces(frame), _pieces(there))
+        for part, place in zip(*parts, strict=True):
+            place.copy_(_from_density(_to_density(part, source), target))
+    return out
 
 
 def luma(frames: Tensor) -> Tensor:
@@ -124,13 +146,13 @@ def _to_density(frames: Tensor, source: Space) -> Tensor:
         case Space.DENSITY:
             return frames
         case Space.PRINTING_DENSITY:
-            return _straight(frames, -1023.0, WHITE_CODE, CODES_PER_DECADE)
+            return (frames * -1023.0 + WHITE_CODE) / CODES_PER_DECADE
         case Space.PRINT_DENSITY:
             return DENSITY_RANGE * frames
         case Space.REC709:
             return density(_signed_power(frames, 2.4))
         case Space.SRGB:
-            return density(_srgb_decoded(frames))
+            return density(srgb_decoded(frames))
         case Space.LINEAR:
             return density(frames)
         case Space.PQ:
@@ -145,13 +167,13 @@ def _from_density(frames: Tensor, target: Space) -> Tensor:
         case Space.DENSITY:
             return frames
         case Space.PRINTING_DENSITY:
-            return _straight(frames, -CODES_PER_DECADE, WHITE_CODE, 1023.0)
+            return (frames * -CODES_PER_DECADE + WHITE_CODE) / 1023.0
         case Space.PRINT_DENSITY:
             return frames / DENSITY_RANGE
         case Space.REC709:
             return _signed_power(linear_light(frames), 1 / 2.4)
         case Space.SRGB:
-            return _srgb_encoded(linear_light(frames))
+            return srgb_encoded(linear_light(frames))
         case Space.LINEAR:
             return linear_light(frames)
         case Space.PQ:
@@ -161,28 +183,13 @@ def _from_density(frames: Tensor, target: Space) -> Tensor:
             assert_never(never)
 
 
-def _straight(frames: Tensor, times: float, plus: float, over: float) -> Tensor:
-    """`(frames * times + plus) / over`, a part at a time: what is in between stays in the processor's cache."""
-    out, size = (
-        torch.empty_like(frames, memory_format=torch.contiguous_format),
-        PART if frames.device.type == "cpu" else frames.numel(),
-    )
-    for part, target in zip(torch.split(frames.flatten(), size), torch.split(out.view(-1), size), strict=True):
-        torch.mul(part, times, out=target).add_(plus).div_(over)
-    return out
+def _pieces(frame: Tensor) -> tuple[Tensor, ...]:
+    """The numbers of a frame, on a processor so few at a time that they stay in its cache."""
+    return torch.split(frame.reshape(-1), PART if frame.device.type == "cpu" else frame.numel())
 
 
 def _signed_power(values: Tensor, exponent: float) -> Tensor:
     return torch.sign(values) * torch.pow(torch.abs(values), exponent)
-
-
-def _srgb_decoded(values: Tensor) -> Tensor:
-    return torch.where(values <= 0.04045, values / 12.92, torch.pow((torch.clamp(values, min=0) + 0.055) / 1.055, 2.4))
-
-
-def _srgb_encoded(light: Tensor) -> Tensor:
-    powered: Callable[[Tensor], Tensor] = lambda v: 1.055 * torch.pow(torch.clamp(v, min=1e-9), 1 / 2.4) - 0.055  # noqa: E731
-    return torch.where(light <= 0.0031308, 12.92 * light, powered(light))
 
 
 def _mixed(frames: Tensor, matrix: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restorers.clip import Clip
-from restorers.colorspace import Space
+from restorers.colorspace import PART, Space
 from tasks.media import Altered, MediaError, Unreadable, dpx, stills
 from tasks.media.index import FrameEntry, ScanIndex
 from tasks.media.movie_cursor import MovieCursor
@@ -62,10 +62,14 @@ def encoded_codes(frames: Tensor, white: float) -> NDArray[np.uint8] | NDArray[n
         raise ValueError(f"white is a code between 255 and 65535, not {white}: scans in floating point have no codes")
     t, _, h, w = frames.shape
     codes = np.empty((t, h, w, 3), np.uint8 if white == 255 else np.uint16)
+    lines = max(PART // (3 * w), 1) if frames.device.type == "cpu" else h
     for code, frame in zip(codes, frames, strict=True):
-        if torch.isnan(frame).any():
-            raise ValueError("a frame to be encoded holds values that are not numbers")
-        code[:] = torch.round(frame * white).clamp_(0, white).permute(1, 2, 0).to("cpu", torch.int32).numpy()
+        for top in range(0, h, lines):  # so few at a time that they stay in the processor's cache
+            values = frame[:, top : top + lines] * white
+            if torch.isnan(values).any():
+                raise ValueError("a frame to be encoded holds values that are not numbers")
+            whole = values.round_().clamp_(0, white).permute(1, 2, 0)
+            code[top : top + lines] = whole.to("cpu", torch.int32).numpy()
     return codes
 
 
