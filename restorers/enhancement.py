@@ -61,7 +61,7 @@ class Enhancement(Restorer):
         ge=0,
         le=0.1,
         description="how much lossy coding changed that is to be undone, root mean square of brightness: 0.01 is "
-        "fine, 0.04 coarse; when not said it is measured, and undone where its blocks are plain to see",
+        "fine, 0.04 coarse; told by a network from the traces it left when not said",
     )
     invention: float | None = Field(
         None,
@@ -80,7 +80,7 @@ class Enhancement(Restorer):
         None, description="a network that you bring, instead of ours; its pixels are marked as generated"
     )
 
-    revision: ClassVar[int] = 8
+    revision: ClassVar[int] = 9
     dense: ClassVar[bool] = True
     remedy: ClassVar[type[Remedy]] = Enlargement
 
@@ -109,10 +109,10 @@ class Enhancement(Restorer):
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """The networks of the profile."""
+        """The networks of the profile, and the one that tells them what ails a shot."""
         if self.network or self.profile not in NETWORKS:
             return ()
-        return (NETWORKS["fidelity"],) * (self.profile == "perceptual") + (NETWORKS[self.profile],)
+        return ("assessor", *(NETWORKS["fidelity"],) * (self.profile == "perceptual"), NETWORKS[self.profile])
 
     def examine(self, footage: Footage, bench: Bench) -> Enlargement:
         """What ails a shot, and the settings.
@@ -122,7 +122,7 @@ class Enhancement(Restorer):
             MissingBackend: nothing here runs the network in this precision.
             RestorationError: a network that was brought draws at another scale.
         """
-        found = diagnosed(footage, bench, blurred=self.blur == "measured")
+        found = diagnosed(footage, bench, blurred=self.blur == "measured", assessed=bool(self.networks))
         undone = None if self.blur == "measured" else self.blur
         said = {"blur": undone, "coding": self.coding, "visible": 0.0 if self.nature == "none" else None}
         found = found.model_copy(update={name: value for name, value in said.items() if value is not None})

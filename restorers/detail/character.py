@@ -37,9 +37,7 @@ KINDS: tuple[Kind, ...] = ("film", "sensor", "demosaic", "compression")
 PAIRS = 3
 FEWEST = 8  # registered blocks
 SILENT = -0.45  # logarithm of sigma in codes of 8 bits; rounding to 8 bits alone has -0.54
-EMPTY = -1.3  # the same, of less than texture looks at
 FARTHEST = 3.0  # spreads beyond which a trait says no more
-CODED = 0.5  # probability
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,6 @@ class Character(BaseModel):
 
     film: float = Field(ge=0, le=1, description="probability that it is film grain")
     kind: Kind = Field(description="the likeliest; none where nothing is left but rounding")
-    coding: float = Field(ge=0, description="rms error that block coding left, brightness; 0 where none is found")
     lattice: Lattice
     still: Texture
     moving: Texture | None = Field(description="of what changes between registered frames")
@@ -109,12 +106,9 @@ def judged(found: Traits) -> Character:
     likely /= likely.sum()
     loudest = max(found.still.sigma, -9.0 if found.moving is None else found.moving.sigma)
     silent = loudest < SILENT
-    coded = 1 / (1 + np.exp(-float(np.array(telling.coded) @ signs)))
-    coding = 10 ** float(np.clip(np.array(telling.coding) @ signs, -4, -0.5))
     return Character(
         film=0.0 if silent else float(likely[0]),
         kind="none" if silent else KINDS[int(likely.argmax())],
-        coding=coding if coded > CODED and loudest > EMPTY else 0.0,
         lattice=found.lattice,
         still=found.still,
         moving=found.moving,

@@ -13,8 +13,6 @@ class Telling(BaseModel):
         middle: of each trait, `(K,)`.
         spread: of each trait, `(K,)`.
         kinds: for film, sensor, demosaic and compression, `(4, 2 K + 1)`.
-        coded: log odds that a codec was at work at all, `(2 K + 1,)`.
-        coding: logarithm to base 10 of the error it left, brightness, `(2 K + 1,)`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,8 +20,6 @@ class Telling(BaseModel):
     middle: tuple[float, ...]
     spread: tuple[float, ...]
     kinds: tuple[tuple[float, ...], ...]
-    coded: tuple[float, ...]
-    coding: tuple[float, ...]
 
 
 class Tellings(BaseModel):

@@ -9,14 +9,17 @@ from torch import Tensor
 
 from restorers.clip import Clip
 from restorers.detail import granularity
-from restorers.detail.character import Character, Kind, character
+from restorers.detail.character import Kind, character
 from restorers.detail.course import Courses
 from restorers.detail.exposures import BLOCK
 from restorers.detail.fusion import REACH, averaged
 from restorers.detail.grain import GrainModel
 from restorers.enhancing.drawing import brightness, slope
 from restorers.enhancing.sharpness import blur_radius
+from restorers.networks.assessor import SIDE, STRIDE, Assessor
+from restorers.networks.assessor import assessed as assess
 from restorers.networks.enhancer import Condition, luma_chroma
+from restorers.networks.weights import opened
 from restorers.render import Footage
 from restorers.restorer import Bench
 
@@ -25,10 +28,14 @@ VISIBLE = 0.004  # brightness: noise that is no more than rounding to 8 bits mak
 MARGIN = 0.5
 """Pixels of a blur as measured that are not undone: soft things look blurred, and a picture sharpened for a blur that
 it does not have is far worse than one left soft (measured: 10 dB for 0.9 pixels; a blur half undone is 1 dB short)."""
-BLOCKY = 0.2  # how much steeper luma is on a codec's grid, from which on a shot is held for coded
-HARMLESS = 0.02
-"""Brightness: the most coding error a network is told of a measurement, which is rough: of more it gains next to
-nothing where it is true, and takes detail off where it is not."""
+SLIGHT = 0.004  # brightness: less coding error is not told of
+LIKELY = 0.5  # probability from which on a frame is held for coded
+CORRECTED = (0.25, 4.0)
+ALIKE = 1.3
+"""Times that grain as measured in time is told of where it was coded: what a codec leaves of it is partly alike from
+frame to frame, so that less of it shows in time, and less is averaged away (best on clips to develop on)."""
+PARTS = (9, 16)
+"""Parts of a frame that are assessed, down and across at most."""
 FOREIGN = 0.03
 """Probability of being film under which the random part of a shot is held for something else: that tells grain from
 noise is a hint (the real films at hand are held for film with 0.06 and more), and grain that is gone is gone."""
@@ -41,6 +48,12 @@ class Diagnosis(BaseModel):
 
     grain: GrainModel = Field(description="the random part, whatever it is")
     visible: float = Field(ge=0, description="its standard deviation, brightness, as the shot shows it")
+    correction: float = Field(
+        1.0,
+        gt=0,
+        description="times the strength measured that a network is told: coding takes noise off and leaves its traces, "
+        "and texture of a single frame passes for noise",
+    )
     film: float | None = Field(
         description="probability that it is grain of film; none where too little is shown to tell"
     )
@@ -57,7 +70,7 @@ class Diagnosis(BaseModel):
         """What a network is told of a frame `(3, H, W)`, density, a share `(H, W)` of whose grain is left."""
         if not self.noisy:
             return Condition(0.0, self.blur, self.coding)
-        return Condition(_noise(self.grain, frame) * share, self.blur, self.coding)
+        return Condition(_noise(self.grain, frame) * (self.correction * share), self.blur, self.coding)
 
     def words(self) -> str:
         """What was found, for people."""
@@ -72,34 +85,58 @@ class Diagnosis(BaseModel):
         return ", ".join(filter(None, (f"{grain}, {told}", *others)))
 
 
-def diagnosed(footage: Footage, bench: Bench, *, blurred: bool) -> Diagnosis:
+def diagnosed(footage: Footage, bench: Bench, *, blurred: bool, assessed: bool) -> Diagnosis:
     """What ails a shot; `footage` is in density.
 
     Args:
         footage: the shot.
         bench: does the work.
         blurred: whether its blur is measured too, at most at three places of it; otherwise it is said to have none.
+        assessed: whether what a network is to be told of coding and noise is assessed, at these places; otherwise it
+            is said not to be coded.
+
+    Raises:
+        MissingWeights: the assessor's are not there, or not the ones on its card.
     """
     grain = granularity.measured(footage)
     told = character(footage) if min(footage.size) >= BLOCK else None
     told = told if told and told.moving else None  # a single exposure says too little
-    visible, blurs = [], []
+    assessor = opened("assessor", Assessor, bench) if assessed and min(footage.size) >= BLOCK else None
+    visible, blurs, assessments = [], [], []
     for number, clip in _places(footage, REACH if blurred else 0):
         visible.append(float(_noise(grain, clip[number]).median()))
+        assessments += [] if assessor is None else [_assessed(assessor, grain, clip[number])]
         blur = _blur(clip, number, grain, visible[-1], bench) if blurred else None
         blurs += [] if blur is None else [blur]
+    times, coding = np.median(assessments, 0) if assessments else (1.0, 0.0)
+    coding = round(float(coding), 4) if coding > SLIGHT else 0.0
+    if grain.method != "single-frame":
+        times = ALIKE if coding else 1.0  # nothing tells it better than time
     return Diagnosis(
         grain=grain,
+        correction=round(float(np.clip(times, *CORRECTED)), 2),
         visible=float(np.median(visible)),
         film=told.film if told else None,
         kind=told.kind if told else None,
-        coding=min(told.coding, HARMLESS) if told and _blocky(told) else 0.0,
+        coding=coding,
         blur=max(float(np.median(blurs)) - MARGIN, 0.0) if blurs else 0.0,
     )
 
 
-def _blocky(told: Character) -> bool:
-    return told.kind == "compression" and told.lattice.grid16 >= BLOCKY
+def _assessed(assessor: Assessor, grain: GrainModel, frame: Tensor) -> tuple[float, float]:
+    """How many times stronger the noise of a frame was than its model says, and its coding error, brightness."""
+    height, width = (length // STRIDE * STRIDE for length in frame.shape[1:])
+    side = min(SIDE, height), min(SIDE, width)
+    tops, lefts = (
+        np.linspace(0, length - part, min(most, -(-length // part))).astype(int).tolist()
+        for length, part, most in zip((height, width), side, PARTS, strict=True)
+    )
+    places = [np.s_[..., top : top + side[0], left : left + side[1]] for top in tops for left in lefts]
+    picture, noise = luma_chroma(brightness(frame)), _noise(grain, frame)
+    found = assess(assessor, torch.stack([picture[place] for place in places]))
+    measured = np.array([float(noise[place].mean()) for place in places])
+    coding = float(np.median(found.coding)) if np.median(found.coded) > LIKELY else 0.0
+    return float(np.median(found.noisy * found.noise / np.maximum(measured, 1e-6))), coding
 
 
 def _blur(clip: Clip, number: int, grain: GrainModel, visible: float, bench: Bench) -> float | None:

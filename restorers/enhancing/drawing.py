@@ -12,10 +12,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from restorers.colorspace import FLARE
+from restorers.colorspace import (
+    FLARE,
+    SRGB_DIM,
+    SRGB_OFFSET,
+    SRGB_POWER,
+    SRGB_SLOPE,
+    density,
+    linear_light,
+    srgb_decoded,
+    srgb_encoded,
+)
 from restorers.enhancing.leaves import leaves
 from restorers.enhancing.scanning import beyond, enlarged, strips
-from restorers.networks import foreign, painter
+from restorers.networks import foreign
 from restorers.networks.engine import Engine, Precision, engine
 from restorers.networks.enhancer import (
     FOLD,
@@ -29,12 +39,10 @@ from restorers.networks.enhancer import (
     told,
 )
 from restorers.networks.foreign import Brought
-from restorers.networks.painter import DARKEST, GAMMA
 from restorers.networks.tiles import tiled
 from restorers.networks.weights import card, opened
 from restorers.restorer import Bench, MissingWeights, RestorationError
 
-BLACK: float = FLARE**GAMMA
 TILE = 256  # folded pixels a side
 PIECE = 1 << 16  # pixels
 BORDER = 16  # pixels of mirror image: networks know less where they see nothing
@@ -43,8 +51,11 @@ SHOWN, SHOWN_PX = 24, 96
 
 
 def brightness(density: Tensor) -> Tensor:
-    """Brightness of a density, any shape: 1 at density 0, 0 at black; steps of it look alike."""
-    return (painter.brightness(density) - BLACK) / (1 - BLACK)
+    """Brightness of a density, any shape: what sRGB shows it by, as in the pictures that networks learned from.
+
+    It is 1 at density 0, 0 at black; steps of it look alike.
+    """
+    return srgb_encoded(linear_light(density))
 
 
 def density_of(brightness: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -52,17 +63,20 @@ def density_of(brightness: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Put into `out`, which has no gaps, where it is given; on a processor piece by piece, so that they stay in its cache.
     """
-    density = torch.empty_like(brightness, memory_format=torch.contiguous_format) if out is None else out
-    piece = PIECE if density.device.type == "cpu" else max(density.numel(), 1)
-    pieces = zip(torch.split(brightness.flatten(), piece), torch.split(density.view(-1), piece), strict=True)
+    found = torch.empty_like(brightness, memory_format=torch.contiguous_format) if out is None else out
+    piece = PIECE if found.device.type == "cpu" else max(found.numel(), 1)
+    pieces = zip(torch.split(brightness.flatten(), piece), torch.split(found.view(-1), piece), strict=True)
     for light, there in pieces:
-        torch.mul(light, 1 - BLACK, out=there).add_(BLACK).clamp_(min=DARKEST).log10_().div_(-GAMMA)
-    return density
+        there.copy_(density(srgb_decoded(light)))
+    return found
 
 
 def slope(density: Tensor) -> Tensor:
     """By how much brightness changes with density there, without its sign; any shape."""
-    return painter.brightness(density) * (GAMMA * log(10) / (1 - BLACK))
+    linear = linear_light(density)
+    steep = linear.clamp(min=SRGB_DIM).log2_().mul_(1 / SRGB_POWER - 1).exp2_().mul_((1 + SRGB_OFFSET) / SRGB_POWER)
+    steep.masked_fill_(linear <= SRGB_DIM, SRGB_SLOPE)
+    return linear.add_(FLARE / (1 - FLARE)).mul_(log(10)).mul_(steep)
 
 
 class Sketch(NamedTuple):

@@ -32,26 +32,16 @@ def _fitted(learned: Sequence[tuple[Floats, Sample]]) -> Telling:
     vectors = np.stack([vector for vector, _ in learned])
     middle = np.median(vectors, 0)
     spread = np.maximum(vectors.std(0), 1e-3)
-    nothing: tuple[float, ...] = ()
-    bare = Telling(middle=tuple(middle), spread=tuple(spread), kinds=(), coded=nothing, coding=nothing)
+    bare = Telling(middle=tuple(middle), spread=tuple(spread), kinds=())
     signs = basis(vectors, bare)
     truth = np.zeros((len(learned), 4))
     for row, (_, sample) in zip(truth, learned, strict=True):
         row[KINDS.index(sample.history.kind)] += sample.share
         row[3] += 1 - sample.share
-    errors = np.array([sample.coding for _, sample in learned])
-    coded = errors > 0
     kinds = _logistic(signs, truth)
-    either = _logistic(signs, np.stack((coded, ~coded), 1).astype(np.float64))
-    seen = signs[coded]
-    coding = np.linalg.solve(
-        seen.T @ seen + RIDGE * len(seen) * np.eye(seen.shape[1]), seen.T @ np.log10(np.maximum(errors[coded], 1e-4))
-    )
     return bare.model_copy(
         update={
             "kinds": tuple(tuple(row) for row in kinds.round(4).tolist()),
-            "coded": tuple((either[0] - either[1]).round(4).tolist()),
-            "coding": tuple(coding.round(4).tolist()),
             "middle": tuple(middle.round(5).tolist()),
             "spread": tuple(spread.round(5).tolist()),
         }

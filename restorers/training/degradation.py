@@ -25,6 +25,7 @@ Coder = Callable[[Codes, str, int], Codes]
 
 WIDEST = 1.6  # pixels: largest radius of blur
 NOISIEST = 0.11  # brightness
+GRAY = 0.35  # share of noise that has no color, as on black-and-white film
 EDGE = 8  # pixels around a view that are coded with it
 TAPS = 4.0  # radii of a blur that its kernel reaches
 FINEST_QUANTIZER, COARSEST_QUANTIZER = 20, 42  # of H.264
@@ -72,7 +73,7 @@ class Mishap:
             noise=NOISIEST * float(chance.random()) ** 1.5 if noisy else 0.0,
             shape=str(chance.choice(["film", "film", "sensor", "even"])),
             clump=float(chance.uniform(0.3, 1.2)) if chance.random() < 0.65 else 0.0,
-            common=float(chance.uniform(0.2, 1)),
+            common=1.0 if chance.random() < GRAY else float(chance.uniform(0.2, 1)),
             calmed=bool(chance.random() < 0.4),
             jpeg=qualities if coded else (),
             rounded=bool(coded or chance.random() < 0.4),
@@ -85,7 +86,7 @@ class Mishap:
             noise=NOISIEST * float(chance.random()) ** 1.5,
             shape=str(chance.choice(["film", "film", "sensor", "even"])),
             clump=float(chance.uniform(0.3, 1.2)) if chance.random() < 0.65 else 0.0,
-            common=float(chance.uniform(0.2, 1)),
+            common=1.0 if chance.random() < GRAY else float(chance.uniform(0.2, 1)),
         )
 
 

@@ -19,9 +19,10 @@ from scipy.stats import rankdata
 
 from restorers.clip import Clip
 from restorers.colorspace import Space
-from restorers.detail.character import Character, character, judged
+from restorers.detail.character import Character, character
+from restorers.enhancing.diagnosis import diagnosed
 from restorers.render import Footage, Held, Span
-from restorers.training.character import measured_traits
+from restorers.restorer import Bench
 from restorers.training.histories import History, Sample, taken
 from tasks.media.recode import recoded
 from tests.benchmarks.films import FILMS, film
@@ -63,7 +64,8 @@ class Told(NamedTuple):
     found: Character
     film: bool
     clear: bool = True
-    coding: float | None = None
+    coding: tuple[float, float] | None = None
+    """As it is, and as found by what networks are told by."""
 
 
 def trials(section: str, extent: Extent) -> Iterator[str]:
@@ -87,10 +89,11 @@ def readings(case: str, extent: Extent) -> list[Reading]:
     clear = np.array([t.clear for t in told])
     found.append(_reading(case, "clear cases", "AUC", area(sure[clear], film[clear]), True))
     found.append(_reading(case, "all", "right at a half", float(((sure > BETTER) == film).mean()), True))
-    coded = [(t.coding, t.found.coding) for t in told if t.coding]
+    codings = [t.coding for t in told if t.coding]
+    coded = [(truth, guess) for truth, guess in codings if truth]
     if coded:
         missed = [abs(guess / truth - 1) for truth, guess in coded if guess]
-        clean = [t.found.coding > 0 for t in told if t.coding == 0]
+        clean = [guess > 0 for truth, guess in codings if truth == 0]
         found.append(_reading(case, "coding error", "off, median", float(np.median(missed)), False))
         found.append(_reading(case, "coding error", "found", len(missed) / len(coded), True))
         found.append(_reading(case, "coding error", "found where none is", float(np.mean(clean)), False))
@@ -108,12 +111,14 @@ def _simulated(case: str, extent: Extent) -> Iterator[Told]:
     photographs = [np.asarray(cv2.imread(str(file)))[..., ::-1] for file in files]
     count = QUICK if extent.quick else extent.most or COUNT
     shots = (_shot(photographs, number, 1 if case == STILLS else LENGTH) for number in range(count))
-    for traits, sample in measured_traits(shots):
+    for sample in shots:
         kind, share = sample.history.kind, sample.share
         name = f"film, {sample.history.codec or 'not coded'}" if kind == "film" and share > BETTER else kind
         name = "film, mostly lost to coding" if kind == "film" and share <= BETTER else name
         clear = kind != "film" or abs(share - BETTER) > SURE - BETTER
-        yield Told(name, judged(traits), kind == "film" and share > BETTER, clear, sample.coding)
+        ails = diagnosed(sample.footage, Bench(), blurred=False, assessed=True)
+        film = kind == "film" and share > BETTER
+        yield Told(name, character(sample.footage), film, clear, (sample.coding, ails.coding))
 
 
 def _shot(photographs: list[Frames], number: int, length: int) -> Sample:

@@ -89,19 +89,7 @@ def test_a_single_frame_is_told_by_itself() -> None:
 def test_a_shot_where_nothing_is_random_is_of_no_kind() -> None:
     flat = torch.full((3, 3, 96, 128), 0.6)
     found = character(footage_of(flat))
-    assert (found.kind, found.film, found.coding) == ("none", 0.0, 0.0)
-
-
-def test_coarser_coding_is_found_to_be_coarser() -> None:
-    clean = shown(moving())
-    fine, coarse = (told(coded(clean, quality)).coding for quality in (80, 25))
-    truth = [float(np.sqrt(np.mean((coded(clean, quality) - clean) ** 2))) for quality in (80, 25)]
-    assert 0 < fine < coarse
-    assert coarse == pytest.approx(truth[1], rel=0.6)
-
-
-def test_no_coding_is_found_in_grain_as_scanned() -> None:
-    assert told(filmed()).coding == 0
+    assert (found.kind, found.film) == ("none", 0.0)
 
 
 @pytest.mark.parametrize("offset", [0, 3, 7])

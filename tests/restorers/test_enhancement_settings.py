@@ -11,6 +11,7 @@ from restorers.enhancing.scanning import scanned_again
 from restorers.networks import NUMBERS
 from restorers.networks.card import digest
 from restorers.networks.foreign import Brought
+from restorers.networks.weights import HOME
 from restorers.restorer import Bench, MissingWeights, RestorationError
 from tests.restorers.enhancing import diagnosis, grainy
 from tests.restorers.footage import clip_of, footage_of
@@ -33,9 +34,10 @@ def test_a_remedy_found_on_another_device_is_refused() -> None:
 
 def test_weights_that_are_not_there_are_an_error(tmp_path: Path) -> None:
     clean, _ = grainy()
-    bench = Bench(weights=lambda name: tmp_path / f"{name}.safetensors")
-    with pytest.raises(MissingWeights, match="enhancer"):
-        Enhancement(scale=2).examine(footage_of(clean), bench)
+    for name in ("assessor", "enhancer"):
+        bench = Bench(weights=lambda each: (tmp_path if each == name else HOME) / f"{each}.safetensors")  # noqa: B023
+        with pytest.raises(MissingWeights, match=name):
+            Enhancement(scale=2).examine(footage_of(clean), bench)
 
 
 def test_a_network_that_was_brought_is_wanted_in_the_labs_folder(tmp_path: Path) -> None:

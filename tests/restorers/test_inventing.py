@@ -57,7 +57,7 @@ def test_the_further_it_invents_the_more_detail_it_shows_and_the_farther_it_is_f
 
 
 def test_an_imaginer_that_began_with_another_enhancer_is_refused(tmp_path: Path) -> None:
-    for name in ("enhancer", "imaginer"):
+    for name in ("assessor", "enhancer", "imaginer"):
         (tmp_path / f"{name}.safetensors").write_bytes((HOME / f"{name}.safetensors").read_bytes())
         said = json.loads((HOME / f"{name}.json").read_bytes())
         (tmp_path / f"{name}.json").write_text(

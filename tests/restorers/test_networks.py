@@ -5,6 +5,7 @@ import torch
 
 from restorers.clip import Origin
 from restorers.decay import DecayCorrection
+from restorers.enhancement import Enhancement
 from restorers.enhancing.enlargement import NETWORKS
 from restorers.networks import NUMBERS
 from restorers.networks.card import Card, Data, Recipe, digest
@@ -94,6 +95,6 @@ def test_each_network_has_a_number_of_its_own_that_the_origin_map_can_bear() -> 
 def test_the_weights_that_come_with_the_package_are_the_ones_on_their_cards(weights: Path) -> None:
     said = card(weights.stem, Bench())
     assert said.name == weights.stem
-    assert said.name in {*NUMBERS, *NETWORKS.values(), *DecayCorrection().networks}
+    assert said.name in {*NUMBERS, *NETWORKS.values(), *Enhancement().networks, *DecayCorrection().networks}
     assert said.sha256 == digest(weights.read_bytes())
     assert weights.stat().st_size < 3_000_000

@@ -1,0 +1,150 @@
+from typing import Literal, NoReturn
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from skimage import data
+
+from restorers.clip import Clip
+from restorers.colorspace import Space
+from restorers.detail.grain import Floats
+from restorers.enhancement import Enhancement
+from restorers.enhancing.diagnosis import ALIKE, Diagnosis, diagnosed
+from restorers.networks.assessor import NUMBERS, SIDE, Assessor, pooled
+from restorers.networks.card import Recipe
+from restorers.render import Footage, Held, Span
+from restorers.restorer import Bench, MissingWeights
+from restorers.training.assessing import Assessing
+from restorers.training.degradation import Mishap, jpeg
+from restorers.training.enhancing import Enhancing
+from restorers.training.loop import trained
+
+Codes = NDArray[np.uint8]
+
+
+def found(frames: list[Codes]) -> Diagnosis:
+    """What is found of frames of 8-bit sRGB."""
+    values = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float() / 255
+    source = Held(Clip(values.contiguous(), Space.SRGB, 0))
+    footage = Footage(source, (Span(0, len(frames)),), Space.DENSITY)
+    return diagnosed(footage, Bench(), blurred=False, assessed=True)
+
+
+def noisy(picture: Floats, levels: float, seed: int) -> Codes:
+    """A picture of 0 to 255 with noise of so many levels, as clumped as grain."""
+    white = np.random.default_rng(seed).standard_normal(picture.shape).astype(np.float32)
+    clumps = cv2.GaussianBlur(white, (0, 0), 0.7)
+    return np.clip(np.rint(picture + levels * clumps / clumps.std()), 0, 255).astype(np.uint8)
+
+
+def photograph(name: Literal["coffee", "chelsea", "rocket"]) -> Floats:
+    """Half as large as it comes, so that it is sharp; 0 to 255."""
+    whole = getattr(data, name)().astype(np.float32)
+    return np.asarray(cv2.resize(whole, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def pictures(coder: bool = False) -> Enhancing:
+    shown = [data.coffee(), data.astronaut(), data.chelsea()]
+    return Enhancing(
+        shown, kept_back=1, width=1, depth=1, grainy=0.5, coder=(lambda frames, *_: frames) if coder else None
+    )
+
+
+def test_the_noise_told_is_that_before_coding() -> None:
+    picture = photograph("rocket")
+    for levels in (8.0, 16.0):
+        still = noisy(picture, levels, 1)
+        plain, coded = found([still]), found([jpeg(still, 40)])
+        assert coded.grain.strength < plain.grain.strength  # coding has taken some of it off
+        told = [each.correction * each.visible * 255 for each in (plain, coded)]
+        assert told[1] == pytest.approx(told[0], rel=0.35)
+
+
+def test_texture_of_a_single_frame_is_not_told_as_noise() -> None:
+    fur = found([np.rint(photograph("chelsea")).astype(np.uint8)])
+    assert fur.correction < 0.5
+
+
+def test_coding_is_told_of_pictures_that_were_coded_alone() -> None:
+    for name in ("coffee", "chelsea", "rocket"):
+        picture = photograph(name)
+        for still in (noisy(picture, 0.0, 2), noisy(picture, 10.0, 2)):
+            assert found([still]).coding == 0
+        still = noisy(picture, 5.0, 2)
+        fine, coarse = (found([jpeg(still, quality)]).coding for quality in (80, 25))
+        truth = float(np.sqrt(np.mean((jpeg(still, 25) - still.astype(np.float32)) ** 2))) / 255
+        assert 0 < fine < coarse
+        assert coarse == pytest.approx(truth, rel=0.4)
+
+
+def test_grain_that_was_measured_in_time_is_told_as_measured() -> None:
+    shot = [noisy(photograph("coffee"), 8.0, seed) for seed in range(4)]
+    plain, coded = found(shot), found([jpeg(frame, 40) for frame in shot])
+    assert plain.grain.method == coded.grain.method == "temporal"
+    assert (plain.correction, plain.coding) == (1.0, 0.0)
+    assert (coded.correction, coded.coding > 0.01) == (ALIKE, True)
+
+
+def test_what_is_not_assessed_is_told_as_measured() -> None:
+    values = torch.rand((1, 3, 64, 64), generator=torch.Generator().manual_seed(0))
+    footage = Footage(Held(Clip(values, Space.SRGB, 0)), (Span(0, 1),), Space.DENSITY)
+    told = diagnosed(footage, Bench(weights=_nowhere), blurred=False, assessed=False)
+    assert (told.correction, told.coding) == (1.0, 0.0)
+    with pytest.raises(MissingWeights, match="assessor"):
+        diagnosed(footage, Bench(weights=_nowhere), blurred=False, assessed=True)
+
+
+def test_a_recipe_names_the_assessor_where_a_network_is_told_of_it() -> None:
+    assert Enhancement().networks == ("assessor", "enhancer")
+    assert Enhancement(profile="draft").networks == ("assessor", "draft")
+    assert Enhancement(profile="linear").networks == ()
+
+
+def test_parts_are_told_by_the_places_that_are_trusted_most() -> None:
+    said = torch.zeros(1, 3 * NUMBERS, 2, 2)
+    said[0, :NUMBERS, 0, 0] = 1.0
+    said[0, 2 * NUMBERS :, 0, 0] = 50.0
+    levels, odds = pooled(said)
+    assert levels.shape == odds.shape == (1, NUMBERS)
+    everywhere = pooled(torch.ones(1, 3 * NUMBERS, 2, 2))[0]
+    torch.testing.assert_close(levels, everywhere)
+
+
+def test_an_assessor_learns_what_it_is_shown() -> None:
+    lesson = Assessing(pictures(), pictures(), width=16)
+    for one, other in zip(lesson.batch(3), lesson.batch(3), strict=True):
+        assert torch.equal(one, other)
+    losses: list[float] = []
+    network = trained(
+        lesson, Recipe(steps=150, rate=3e-3, warming=5), device=torch.device("cpu"), keep=lambda *_: None,
+        tell=lambda _, loss: losses.append(loss),
+    )  # fmt: skip
+    assert np.mean(losses[-20:]) < 0.9 * np.mean(losses[:20])
+    scores = lesson.scores(network)
+    assert scores["noise, median error, %"] < scores["noise, median error of the mean of all, %"]
+
+
+def test_films_are_grainy_before_they_are_coded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restorers.training.enhancing.FILMS", 16)
+    films = [film for each in pictures(coder=True).films.values() for film in each]
+    assert 0 < sum(film.noise is not None for film in films) < len(films)
+    assert all(film.coding == 0 for film in films)  # the coder that was given codes nothing
+    for film in films:
+        if film.noise is not None:
+            assert film.noise.shape == film.frames.shape[:3]
+
+
+def test_a_mishap_of_grain_is_nothing_but_noise() -> None:
+    mishap = Mishap.grain(np.random.default_rng(0))
+    assert mishap.noise > 0
+    assert (mishap.blur, mishap.jpeg, mishap.calmed) == (0.0, (), False)
+
+
+def test_places_are_one_in_eight_pixels() -> None:
+    assert Assessor(8)(torch.zeros(2, 3, SIDE, SIDE)).shape == (2, 3 * NUMBERS, SIDE // 8, SIDE // 8)
+
+
+def _nowhere(name: str) -> NoReturn:
+    raise MissingWeights(f"the network {name} is not here")
