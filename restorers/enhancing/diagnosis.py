@@ -81,7 +81,11 @@ class Diagnosis(BaseModel):
             told = f"film ({self.film:.0%} likely)"
         else:
             told = f"most likely {self.kind}, {self.film:.0%} likely film"
-        others = (f"blur {self.blur:.1f} px" * (self.blur > 0), f"coding error {self.coding:.3f}" * (self.coding > 0))
+        others = (
+            f"held for {self.correction:g} times as strong" * (self.noisy and self.correction != 1),
+            f"blur {self.blur:.1f} px" * (self.blur > 0),
+            f"coding error {self.coding:.3f}" * (self.coding > 0),
+        )
         return ", ".join(filter(None, (f"{grain}, {told}", *others)))
 
 

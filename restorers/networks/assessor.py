@@ -98,6 +98,7 @@ def pooled(said: Tensor) -> tuple[Tensor, Tensor]:
 
 def assessed(network: Assessor, parts: Tensor) -> Assessment:
     """What is told by parts `(N, 3, H, W)` of a picture, luma and chroma, each by itself; sides are multiples of 8."""
+    weight = network.end.weight
     with torch.no_grad():
-        levels, odds = pooled(network(parts))
+        levels, odds = pooled(network(parts.to(weight.device, weight.dtype)).float())
     return Assessment(*levels.exp().T.numpy(force=True), *odds.sigmoid().T.numpy(force=True))

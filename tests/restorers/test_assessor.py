@@ -1,3 +1,4 @@
+import copy
 from typing import Literal, NoReturn
 
 import cv2
@@ -12,8 +13,10 @@ from restorers.colorspace import Space
 from restorers.detail.grain import Floats
 from restorers.enhancement import Enhancement
 from restorers.enhancing.diagnosis import ALIKE, Diagnosis, diagnosed
-from restorers.networks.assessor import NUMBERS, SIDE, Assessor, pooled
+from restorers.networks.assessor import NUMBERS, SIDE, Assessor, assessed, pooled
 from restorers.networks.card import Recipe
+from restorers.networks.enhancer import luma_chroma
+from restorers.networks.weights import opened
 from restorers.render import Footage, Held, Span
 from restorers.restorer import Bench, MissingWeights
 from restorers.training.assessing import Assessing
@@ -146,6 +149,20 @@ def test_a_mishap_of_grain_is_nothing_but_noise() -> None:
     mishap = Mishap.grain(np.random.default_rng(0))
     assert mishap.noise > 0
     assert (mishap.blur, mishap.jpeg, mishap.calmed) == (0.0, (), False)
+
+
+def test_half_precision_tells_the_same() -> None:
+    parts = luma_chroma(torch.from_numpy(noisy(photograph("rocket"), 10.0, 1)[:64, :64]).permute(2, 0, 1) / 255)[None]
+    network = opened("assessor", Assessor, Bench())
+    exact, half = assessed(network, parts), assessed(copy.deepcopy(network).half(), parts)
+    for one, other in zip(exact, half, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0.1, atol=0.01)
+
+
+def test_what_is_told_is_said() -> None:
+    still = noisy(photograph("coffee"), 12.0, 1)
+    assert "held for" in found([jpeg(still, 40)]).words()
+    assert "coding error" in found([jpeg(still, 40)]).words()
 
 
 def test_places_are_one_in_eight_pixels() -> None:
