@@ -141,7 +141,9 @@ def _assessed(assessor: Assessor, grain: GrainModel, frame: Tensor) -> tuple[flo
     picture, noise = luma_chroma(brightness(frame)), _noise(grain, frame)
     found = assess(assessor, torch.stack([picture[place] for place in places]))
     measured = np.array([float(noise[place].mean()) for place in places])
-    coding = float(np.average(found.coding, weights=found.coded)) if np.median(found.coded) > SURE else 0.0
+    shows = np.array([float(picture[place][0].std()) >= SLIGHT for place in places])  # what is flat tells nothing
+    coded = shows.any() and np.median(found.coded[shows]) > SURE
+    coding = float(np.average(found.coding[shows], weights=found.coded[shows])) if coded else 0.0
     return float(np.median(found.noisy * found.noise / np.maximum(measured, 1e-6))), coding
 
 

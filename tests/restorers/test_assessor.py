@@ -88,6 +88,14 @@ def test_coding_is_told_of_pictures_that_were_coded_alone() -> None:
         assert coarse == pytest.approx(truth, rel=0.4)
 
 
+def test_a_title_on_flat_black_is_not_held_for_coded() -> None:
+    card = np.full((240, 320, 3), 10, np.uint8)
+    cv2.putText(card, "The end", (40, 130), cv2.FONT_HERSHEY_TRIPLEX, 1.5, (240, 240, 240), 3, cv2.LINE_AA)
+    soft = np.rint(cv2.GaussianBlur(card.astype(np.float32), (0, 0), 0.7)).astype(np.uint8)
+    assert found([soft]).coding == 0
+    assert found([np.full_like(card, 90)]).coding == 0
+
+
 def test_grain_that_was_measured_in_time_is_told_as_measured() -> None:
     shot = [noisy(photograph("coffee"), 8.0, seed) for seed in range(4)]
     plain, coded = found(shot), found([jpeg(frame, 40) for frame in shot])
