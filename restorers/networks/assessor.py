@@ -6,11 +6,11 @@ that, not what is left of it, is what the enhancer is told of.
 
 It looks at places of some 50 pixels and says of each how much it is to be trusted; what is told of a part of a picture
 is their mean. Parts are `SIDE` pixels wide, as those it learned from: noise is not the same everywhere. Pixels are
-folded fourfold into channels first; plain 3 x 3 convolutions.
+folded fourfold into channels first. Its first filters see nothing of what is even, and of what they see the logarithm
+counts, so that noise is as easily told weak as strong; after them, plain 3 x 3 convolutions.
 
 Guo et al., *Toward Convolutional Blind Denoising of Real Photographs*, CVPR 2019, doi:10.1109/CVPR.2019.00181 (noise
-told by a network of its own). Nix, Weigend, *Estimating the mean and variance of the target probability distribution*,
-ICNN 1994, doi:10.1109/ICNN.1994.374138.
+told by a network of its own).
 """
 
 import math
@@ -37,7 +37,7 @@ class Assessment(NamedTuple):
     """What ails parts of a picture, as far as it shows, each `(N,)`.
 
     Attributes:
-        noise: mean standard deviation of luma's noise before it was coded, brightness, if there is any.
+        noise: mean standard deviation of each color's noise before it was coded, brightness, if there is any.
         coding: root mean square of what coding changed, brightness, if it was coded.
         noisy: how likely there is noise, 0 to 1.
         coded: how likely it was coded.

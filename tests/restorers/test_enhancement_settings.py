@@ -32,12 +32,12 @@ def test_a_remedy_found_on_another_device_is_refused() -> None:
         remedy.apply(clip_of(clean), Bench())
 
 
-def test_weights_that_are_not_there_are_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["assessor", "enhancer"])
+def test_weights_that_are_not_there_are_an_error(name: str, tmp_path: Path) -> None:
     clean, _ = grainy()
-    for name in ("assessor", "enhancer"):
-        bench = Bench(weights=lambda each: (tmp_path if each == name else HOME) / f"{each}.safetensors")  # noqa: B023
-        with pytest.raises(MissingWeights, match=name):
-            Enhancement(scale=2).examine(footage_of(clean), bench)
+    bench = Bench(weights=lambda each: (tmp_path if each == name else HOME) / f"{each}.safetensors")
+    with pytest.raises(MissingWeights, match=name):
+        Enhancement(scale=2).examine(footage_of(clean), bench)
 
 
 def test_a_network_that_was_brought_is_wanted_in_the_labs_folder(tmp_path: Path) -> None:
