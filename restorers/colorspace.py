@@ -75,7 +75,7 @@ def density(linear: Tensor) -> Tensor:
     >>> round(float(density(torch.tensor(1.0))), 4), round(float(density(torch.tensor(0.0))), 4)
     (0.0, 1.9667)
     """
-    return -torch.log10(torch.clamp((1 - FLARE) * linear + FLARE, min=1e-6))
+    return ((1 - FLARE) * linear).add_(FLARE).clamp_(min=1e-6).log10_().neg_()
 
 
 def linear_light(density: Tensor) -> Tensor:
