@@ -256,6 +256,7 @@ def test_nothing_is_printed_and_nobody_is_told(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error", "-W", "ignore:.*related API features are not available.*", "-c", QUIET]
     done = subprocess.run(
         [*command, str(root)],
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
