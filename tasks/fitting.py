@@ -23,7 +23,7 @@ def fitted_weights(data: Path, licence: str, out: Path, *, shots: int, seed: int
         Untrainable: the folder holds no photographs, or too small ones.
     """
     photographs = Material.of(data).photographs
-    small = sum(sorted(each.shape[:2]) < sorted(SIZE) for each in photographs)
+    small = sum(min(each.shape[:2]) < min(SIZE) or max(each.shape[:2]) < max(SIZE) for each in photographs)
     if small:
         raise Untrainable(f"{data}: {small} of {len(photographs)} photographs are smaller than {SIZE} pixels")
     learned = []

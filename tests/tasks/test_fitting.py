@@ -29,8 +29,9 @@ def test_what_tells_grain_is_fitted_to_a_folder_of_photographs(pictures: Path, t
     assert (len(made.still.middle), len(made.shot.middle)) == (19, 36)
 
 
-def test_photographs_that_are_too_small_are_refused(pictures: Path, tmp_path: Path) -> None:
-    cv2.imwrite(str(pictures / "two.png"), np.zeros((100, 400, 3), np.uint8))
+@pytest.mark.parametrize("size", [(100, 400), (300, 310), (400, 100)])
+def test_photographs_that_are_too_small_are_refused(pictures: Path, tmp_path: Path, size: tuple[int, int]) -> None:
+    cv2.imwrite(str(pictures / "two.png"), np.zeros((*size, 3), np.uint8))
     with pytest.raises(Untrainable, match="1 of 2 photographs are smaller"):
         fitted_weights(pictures, "ours", tmp_path / "out", shots=8)
     assert not (tmp_path / "out").exists()
