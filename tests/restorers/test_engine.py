@@ -251,7 +251,7 @@ assert os.listdir(os.environ["HOME"]) == []
 """
 
 
-@pytest.mark.slow  # in the default run a worker that had run a thousand tests died on it, for no reason known yet
+@pytest.mark.slow  # in the default run the kernel killed the process that waited for this one: why is not known yet
 def test_nothing_is_printed_and_nobody_is_told(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     command = [sys.executable, "-W", "error", "-W", "ignore:.*related API features are not available.*", "-c", QUIET]
