@@ -63,7 +63,7 @@ def _detection(material: Material, settings: Mapping[str, int], _: Lab) -> Detec
 
 def _enhancing(material: Material, settings: Mapping[str, int], _: Lab) -> Enhancing:
     kept_back = max(round(KEPT_BACK * len(material.photographs)), 1)
-    return Enhancing(material.photographs, kept_back=kept_back, coder=recoded, **settings)
+    return Enhancing(material.photographs, kept_back=kept_back, coder=recoded, grainy=GRAINY, **settings)
 
 
 def _assessing(material: Material, settings: Mapping[str, int], _: Lab) -> Assessing:
