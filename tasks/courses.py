@@ -12,12 +12,14 @@ from restorers.metrics.perceptual import VGG, PerceptualDistance
 from restorers.networks.card import Data
 from restorers.networks.enhancer import Enhancer
 from restorers.networks.weights import opened
-from restorers.training.assessing import GRAINY, Assessing
+from restorers.training.assessing import Assessing
 from restorers.training.detection import Detection, detection
 from restorers.training.enhancing import Enhancing
 from restorers.training.imagining import Imagining
 from restorers.training.loop import Lesson
 from restorers.training.painting import Painting
+from restorers.training.photographs import Photograph, parted
+from restorers.training.pictures import LEAST, Pictures
 from restorers.training.unfading import Unfading
 from restorers.unfading.blind import SIGNS
 from tasks.lab import Lab
@@ -61,16 +63,20 @@ def _detection(material: Material, settings: Mapping[str, int], _: Lab) -> Detec
     )
 
 
-def _enhancing(material: Material, settings: Mapping[str, int], _: Lab) -> Enhancing:
+def _pictures(material: Material, learner: str) -> tuple[Pictures, list[Photograph]]:
     kept_back = max(round(KEPT_BACK * len(material.photographs)), 1)
-    return Enhancing(material.photographs, kept_back=kept_back, coder=recoded, grainy=GRAINY, **settings)
+    shown, others = parted(material.photographs, kept_back, least=LEAST, learner=learner)
+    return Pictures(shown, coder=recoded), others
+
+
+def _enhancing(material: Material, settings: Mapping[str, int], _: Lab) -> Enhancing:
+    pictures, others = _pictures(material, "an enhancer")
+    return Enhancing(pictures, others, **settings)
 
 
 def _assessing(material: Material, settings: Mapping[str, int], _: Lab) -> Assessing:
-    kept_back = max(round(KEPT_BACK * len(material.photographs)), 1)
-    pictures = Enhancing(material.photographs, kept_back=kept_back, width=1, depth=1, coder=recoded, grainy=GRAINY)
-    others = Enhancing(pictures.kept_back, kept_back=0, width=1, depth=1, coder=recoded, grainy=GRAINY)
-    return Assessing(pictures, others, **settings)
+    pictures, others = _pictures(material, "an assessor")
+    return Assessing(pictures, Pictures(others, coder=recoded), **settings)
 
 
 def _imagining(material: Material, settings: Mapping[str, int], lab: Lab) -> Imagining:

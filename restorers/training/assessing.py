@@ -1,4 +1,4 @@
-"""What the assessor learns: how noisy pictures were that the enhancer is to learn from, and how coded they are."""
+"""What the assessor learns: how noisy the pictures were that the enhancer learns from, too, and how coded they are."""
 
 import numpy as np
 import torch
@@ -7,18 +7,17 @@ from torch.nn import functional
 
 from restorers.networks.assessor import FLOOR, Assessor, pooled
 from restorers.networks.enhancer import luma_chroma
-from restorers.training.enhancing import SCALES, SHOWN, Enhancing, stacked
 from restorers.training.loop import Batch, Lesson
+from restorers.training.pictures import SCALES, SHOWN, Pictures, stacked
 
-GRAINY = 0.6  # share of its films that were grainy before they were coded
 TRIED = 640  # pictures of the photographs kept back that it is judged by
 
 
 class Assessing(Lesson[Assessor]):
     """Pictures as time, lenses and codecs leave them."""
 
-    def __init__(self, pictures: Enhancing, kept_back: Enhancing, *, width: int) -> None:
-        """A lesson on another one's pictures.
+    def __init__(self, pictures: Pictures, kept_back: Pictures, *, width: int) -> None:
+        """A lesson on pictures.
 
         Args:
             pictures: those to learn from.
@@ -33,7 +32,7 @@ class Assessing(Lesson[Assessor]):
 
     def prepared(self) -> None:
         """Film the films."""
-        self.pictures.prepared()
+        _ = self.pictures.films
 
     def batch(self, step: int) -> Batch:
         """Luma and chroma `(N, 3, h, w)`, and noise and coding `(N, 2)`, brightness."""
@@ -72,7 +71,7 @@ class Assessing(Lesson[Assessor]):
         return scores
 
 
-def _shown(pictures: Enhancing, step: int) -> Batch:
+def _shown(pictures: Pictures, step: int) -> Batch:
     chance = np.random.default_rng((6, step))
     views = pictures.views(chance, SCALES[step % len(SCALES)], 1 + step % 2)
     shown = luma_chroma(stacked(view.seen.picture for view in views))

@@ -26,6 +26,8 @@ from restorers.restorer import Bench
 from restorers.training.enhancing import Enhancing
 from restorers.training.imagining import Duel, Imagining, looked_at
 from restorers.training.loop import Batch, trained
+from restorers.training.photographs import parted
+from restorers.training.pictures import LEAST, Pictures
 from tasks.material import Material
 from tasks.media.recode import recoded
 
@@ -111,8 +113,9 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     material = Material.of(asked.data, None, None)
-    kept_back = round(0.1 * len(material.photographs))
-    lesson = Enhancing(material.photographs, kept_back=kept_back, coder=recoded, **SETTINGS)
+    back = round(0.1 * len(material.photographs))
+    shown, kept_back = parted(material.photographs, back, least=LEAST, learner="ESRGAN")
+    lesson = Enhancing(Pictures(shown, coder=recoded), kept_back, **SETTINGS)
     asked.out.mkdir(parents=True, exist_ok=True)
     checkpoint = asked.out / "esrgan.checkpoint"
     with Progress() as progress:

@@ -38,7 +38,8 @@ from restorers.networks.enhancer import (
 from restorers.training.degradation import EDGE, Mishap, reduced, scanned
 from restorers.training.enhancing import TRIALS, Enhancing, inner
 from restorers.training.loop import trained
-from restorers.training.photographs import Photograph
+from restorers.training.photographs import Photograph, parted
+from restorers.training.pictures import LEAST, Pictures
 from tasks.material import Material
 
 WIDTH, DEPTH = 32, 3
@@ -150,12 +151,9 @@ class AtOnce(Enhancing):
     scales = (1, 1)
 
 
-class Clean(AtTwice):
-    """Enlarging pictures that nothing ails."""
-
-    def mishap(self, chance: np.random.Generator) -> Mishap:
-        """Rounding to 8 bits, in half of the pictures."""
-        return Mishap(rounded=bool(chance.random() < 0.5))
+def rounding(chance: np.random.Generator) -> Mishap:
+    """Nothing but rounding to 8 bits, in half of the pictures."""
+    return Mishap(rounded=bool(chance.random() < 0.5))
 
 
 def colored(picture: Tensor, said: Tensor, scale: int) -> Tensor:
@@ -218,7 +216,7 @@ def learned(lesson: Enhancing, steps: int) -> Enhancer:
     return trained(lesson, recipe, device=torch.device("cpu"), keep=lambda *_: None, tell=lambda *_: None)
 
 
-def channels(photographs: Sequence[Photograph], steps: int) -> None:
+def channels(shown: Sequence[Photograph], kept_back: Sequence[Photograph], steps: int) -> None:
     """Luma first against all colors alike."""
     limit = cost(Enhancer(width=WIDTH, depth=DEPTH), 2)
     narrow = next(w for w in range(WIDTH, 0, -1) if cost(Colors(width=w, depth=DEPTH), 2) <= limit)
@@ -226,17 +224,17 @@ def channels(photographs: Sequence[Photograph], steps: int) -> None:
         ("luma first", Enhancing, WIDTH, drawn),
         ("colors alike", OfColors, narrow, colored),
     ):
-        lesson = kind(photographs, kept_back=len(photographs) // 10, width=width, depth=DEPTH)
+        lesson = kind(Pictures(shown), kept_back, width=width, depth=DEPTH)
         network = learned(lesson, steps)
         print(f"{name}: {width} channels, {cost(network, 2):.1f} thousand multiplications a pixel at x2")
         told_of(scores(lesson, TRIED, by(network, draw)))
 
 
-def blocks(photographs: Sequence[Photograph], steps: int) -> None:
+def blocks(shown: Sequence[Photograph], kept_back: Sequence[Photograph], steps: int) -> None:
     """Plain convolutions against NAFNet's blocks, for as long."""
     plain_s = 0.0
     for name, kind, width, depth in (("plain", Enhancing, *LARGE), ("NAFNet's", OfNaf, *NAF)):
-        lesson = kind(photographs, kept_back=len(photographs) // 10, width=width, depth=depth)
+        lesson = kind(Pictures(shown), kept_back, width=width, depth=depth)
         step_s = _step_s(lesson)
         plain_s = plain_s or step_s
         count = round(steps * plain_s / step_s)
@@ -246,15 +244,15 @@ def blocks(photographs: Sequence[Photograph], steps: int) -> None:
         told_of(scores(lesson, TRIED, by(network)))
 
 
-def joint(photographs: Sequence[Photograph], steps: int) -> None:
+def joint(shown: Sequence[Photograph], kept_back: Sequence[Photograph], steps: int) -> None:
     """All at once against one after the other."""
-    kept_back, trials = len(photographs) // 10, ("x2 light", "x2 mid", "x2 heavy")
-    lesson = AtTwice(photographs, kept_back=kept_back, width=WIDTH, depth=DEPTH)
+    trials = "x2 light", "x2 mid", "x2 heavy"
+    lesson = AtTwice(Pictures(shown), kept_back, width=WIDTH, depth=DEPTH)
     whole = learned(lesson, steps)
     size = _weights(whole, 2)
     half = next(w for w in range(WIDTH, 0, -1) if 2 * _weights(Enhancer(width=w, depth=DEPTH), 2) <= size)
-    calmer = learned(AtOnce(photographs, kept_back=kept_back, width=half, depth=DEPTH), steps)
-    enlarger = learned(Clean(photographs, kept_back=kept_back, width=half, depth=DEPTH), steps)
+    calmer = learned(AtOnce(Pictures(shown), kept_back, width=half, depth=DEPTH), steps)
+    enlarger = learned(AtTwice(Pictures(shown, mishap=rounding), kept_back, width=half, depth=DEPTH), steps)
     print(f"at once: {WIDTH} channels, {size} weights")
     told_of(scores(lesson, trials, by(whole)))
     print(f"one by one: {half} channels, {_weights(calmer, 1) + _weights(enlarger, 2)} weights in both")
@@ -267,7 +265,7 @@ def told_of(gains: dict[str, float]) -> None:
         print(f"  {label:22} {gain:+.2f} dB over bicubic", flush=True)
 
 
-SECTIONS: Mapping[str, Callable[[Sequence[Photograph], int], None]] = {
+SECTIONS: Mapping[str, Callable[[Sequence[Photograph], Sequence[Photograph], int], None]] = {
     "channels": channels,
     "blocks": blocks,
     "joint": joint,
@@ -303,9 +301,10 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     photographs = Material.of(asked.data, None, None).photographs
+    shown, kept_back = parted(photographs, len(photographs) // 10, least=LEAST, learner="a network")
     for section in asked.only:
         print(f"{section}, {asked.steps} steps")
-        SECTIONS[section](photographs, asked.steps)
+        SECTIONS[section](shown, kept_back, asked.steps)
 
 
 if __name__ == "__main__":

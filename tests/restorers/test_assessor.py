@@ -21,8 +21,8 @@ from restorers.render import Footage, Held, Span
 from restorers.restorer import Bench, MissingWeights
 from restorers.training.assessing import Assessing
 from restorers.training.degradation import Mishap, jpeg
-from restorers.training.enhancing import Enhancing
 from restorers.training.loop import trained
+from restorers.training.pictures import Pictures
 
 Codes = NDArray[np.uint8]
 Name = Literal["coffee", "chelsea", "rocket"]
@@ -49,11 +49,8 @@ def photograph(name: Name) -> Floats:
     return np.asarray(cv2.resize(whole, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def pictures(coder: bool = False) -> Enhancing:
-    shown = [data.coffee(), data.astronaut(), data.chelsea()]
-    return Enhancing(
-        shown, kept_back=1, width=1, depth=1, grainy=0.5, coder=(lambda frames, *_: frames) if coder else None
-    )
+def pictures(coder: bool = False) -> Pictures:
+    return Pictures([data.astronaut(), data.chelsea()], coder=(lambda frames, *_: frames) if coder else None)
 
 
 @pytest.mark.parametrize("name", ["coffee", "chelsea", "rocket"])
@@ -144,7 +141,7 @@ def test_an_assessor_learns_what_it_is_shown() -> None:
 
 
 def test_films_are_grainy_before_they_are_coded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restorers.training.enhancing.FILMS", 16)
+    monkeypatch.setattr("restorers.training.pictures.FILMS", 16)
     films = [film for each in pictures(coder=True).films.values() for film in each]
     assert 0 < sum(film.noise is not None for film in films) < len(films)
     assert all(film.coding == 0 for film in films)  # the coder that was given codes nothing

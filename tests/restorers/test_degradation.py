@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 from skimage import data
 
 from restorers.training.degradation import EDGE, Mishap, diffracted, level_noise, reduced, scanned
-from restorers.training.enhancing import SHOWN, SIZES, Enhancing
+from restorers.training.enhancing import Enhancing
+from restorers.training.photographs import parted
+from restorers.training.pictures import LEAST, SHOWN, SIZES, Pictures
 
 GRAY = np.full((96, 96, 3), 0.5, np.float32)
 
@@ -84,7 +86,7 @@ def test_a_quarter_of_all_pictures_come_off_unharmed() -> None:
 
 
 def test_a_batch_is_the_same_whenever_it_is_asked_for() -> None:
-    lessons = [Enhancing(PHOTOGRAPHS, kept_back=1, width=8, depth=1, coder=fuzzy) for _ in range(2)]
+    lessons = [Enhancing(Pictures(PHOTOGRAPHS[1:], coder=fuzzy), PHOTOGRAPHS[:1], width=8, depth=1) for _ in range(2)]
     for step in range(8):
         one, two = (lesson.batch(step) for lesson in lessons)
         assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
@@ -94,7 +96,7 @@ def test_a_batch_is_the_same_whenever_it_is_asked_for() -> None:
 
 
 def test_two_views_show_the_same_thing_as_far_apart_as_they_say() -> None:
-    lesson = Enhancing(PHOTOGRAPHS, kept_back=1, width=8, depth=1)
+    lesson = Enhancing(Pictures(PHOTOGRAPHS[1:]), PHOTOGRAPHS[:1], width=8, depth=1)
     _, _, truths, shifts = lesson.batch(1)
     for one, two, (y, x) in zip(truths[::2, 0], truths[1::2, 0], shifts[1::2].tolist(), strict=True):
         height, width = one.shape
@@ -104,7 +106,7 @@ def test_two_views_show_the_same_thing_as_far_apart_as_they_say() -> None:
 
 
 def test_the_enhancer_learns() -> None:
-    lesson = Enhancing(PHOTOGRAPHS, kept_back=1, width=16, depth=1)
+    lesson = Enhancing(Pictures(PHOTOGRAPHS[1:]), PHOTOGRAPHS[:1], width=16, depth=1)
     torch.manual_seed(0)
     network = lesson.network()
     optimizer = torch.optim.AdamW(network.parameters(), 1e-3)
@@ -124,4 +126,4 @@ def test_the_enhancer_learns() -> None:
 def test_photographs_that_are_too_small_are_refused() -> None:
     small = [np.zeros((100, 300, 3), np.uint8)] * 5
     with pytest.raises(ValueError, match="at least 256 pixels a side, not from 5, 5 of them smaller"):
-        Enhancing(small, kept_back=1, width=8, depth=1)
+        parted(small, 1, least=LEAST, learner="an enhancer")

@@ -10,6 +10,7 @@ from restorers.training import imagining
 from restorers.training.enhancing import Enhancing
 from restorers.training.imagining import Critic, Duel, Imagining
 from restorers.training.loop import Batch, trained
+from restorers.training.pictures import Pictures
 from tests.trunks import wants_trunks
 
 PHOTOGRAPHS = [
@@ -22,7 +23,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def lesson() -> Imagining:
-    enhancing = Enhancing(PHOTOGRAPHS, kept_back=1, width=8, depth=1)
+    enhancing = Enhancing(Pictures(PHOTOGRAPHS[1:]), PHOTOGRAPHS[:1], width=8, depth=1)
     torch.manual_seed(4)
     begin = enhancing.network()
     for parameter in begin.parameters():
