@@ -28,7 +28,7 @@ from tasks.shot import Layer, Shot
 from tasks.store import Artifact
 
 CHUNK = 48
-REVISION = 2
+REVISION = 3
 
 
 class Segment(BaseModel):

@@ -165,8 +165,11 @@ class SdrSpec(_Subsampled):
         return _narrow("709", "left", "format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709")
 
     def coding(self) -> dict[str, str | int]:
-        """x264; its frame threads change its decisions, so their number is fixed."""
-        x264 = "open-gop=0:threads=4:lookahead-threads=1:sliced-threads=0:scenecut=0"
+        """x264; its frame threads change its decisions, so their number is fixed.
+
+        Its macroblock tree is off: it reads what is left in memory, and no two runs need give the same bytes.
+        """
+        x264 = "open-gop=0:threads=4:lookahead-threads=1:sliced-threads=0:scenecut=0:mbtree=0"
         return {
             "c:v": "libx264", "preset": "medium", "crf": self.crf, "profile:v": "high", "pix_fmt": "yuv420p",
             "g": self.group, "x264-params": x264,

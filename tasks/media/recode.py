@@ -28,7 +28,9 @@ def recoded(frames: NDArray[np.uint8], codec: str, quantizer: int) -> NDArray[np
     file = io.BytesIO()
     with av.open(file, mode="w", format="matroska") as written:
         step = str(quantizer - 18)
-        options = {"crf": str(quantizer)} if codec == "h264" else {"qmin": step, "qmax": step}
+        # x264's macroblock tree reads what is left in memory: with it, frames would come out now so, now otherwise.
+        sure = {"crf": str(quantizer), "x264-params": "mbtree=0"}
+        options = sure if codec == "h264" else {"qmin": step, "qmax": step}
         stream = cast("VideoStream", written.add_stream(CODECS[codec], rate=RATE, options=options))
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
