@@ -1,7 +1,7 @@
 """The commands that make what the package has learned: networks, and what tells grain from other noise."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,9 +10,13 @@ from flows.exits import explained
 from flows.options import Device, LabFolder, console, errors, lab_at
 from flows.progress import shown_progress
 
+if TYPE_CHECKING:
+    from tasks.train import Cost
+
 Data = Annotated[
     Path, typer.Option("--data", exists=True, file_okay=False, help="folder of the pictures it learns from")
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="only say what it will cost")]
 Licence = Annotated[str, typer.Option("--licence", help="of these pictures, for the card")]
 
 
@@ -40,7 +44,7 @@ def train(
     held: Annotated[
         float, typer.Option("--held", min=0, max=0.99, help="share of the weights that such a round began with")
     ] = 0.0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what it will cost")] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Train one of the small networks. Run it again to go on where it was stopped."""
     with explained(errors):
@@ -62,11 +66,7 @@ def train(
         )
         with shown_progress(errors):
             workshop = Workshop(asked, here)
-        cost = workshop.cost()
-        console.print(
-            f"{cost.left} of {cost.steps} steps to do: {cost.hours * 60:.0f} minutes of one "
-            f"{'GPU' if device.startswith('cuda') else 'CPU core'}, {cost.money:.2f} {cost.currency}"
-        )
+        console.print(_said(workshop.cost(), "steps", "GPU" if device.startswith("cuda") else "CPU core"))
         if dry_run:
             return
         with shown_progress(errors):
@@ -81,10 +81,25 @@ def fit(
     shots: Annotated[int, typer.Option("--shots", min=32, help="how many are simulated")] = 2400,
     seed: Annotated[int, typer.Option("--seed", help="of all that is random in them")] = 0,
     out: Annotated[Path, typer.Option("--out", file_okay=False, help="character.json is put here")] = Path("networks"),
+    lab: LabFolder = Path("lab"),
+    dry_run: DryRun = False,
 ) -> None:
     """Fit anew what tells film grain from other noise: weights for restorers/detail/character.json."""
-    with explained(errors), shown_progress(errors):
-        from tasks.fitting import fitted_weights
+    with explained(errors):
+        here = lab_at(lab, [], Path("restored"), "cpu", None)
+        from tasks.fitting import Fitting
 
-        where = fitted_weights(data, licence, out, shots=shots, seed=seed)
+        fitting = Fitting(data, licence, shots=shots, seed=seed)
+        console.print(_said(fitting.cost(here.rates), "shots", "CPU core"))
+        if dry_run:
+            return
+        with shown_progress(errors):
+            where = fitting.run(out)
     console.print(f"weights: {where}", soft_wrap=True)
+
+
+def _said(cost: "Cost", what: str, where: str) -> str:
+    return (
+        f"{cost.left} of {cost.steps} {what} to do: {cost.hours * 60:.0f} minutes of one {where}, "
+        f"{cost.money:.2f} {cost.currency}"
+    )
