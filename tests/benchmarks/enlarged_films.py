@@ -13,6 +13,7 @@ PSNR, SSIM = "PSNR", "SSIM"
 OVER, OVER_CALMED, OVER_ALONE = "over bicubic", "over calmed, bicubic", "over each alone"
 STILLS, CLIPS = "stills", "clips"
 CALM = {"grain": "none", "nature": "other"}
+UNWORN, UNWORN_BICUBIC = "reelwright, of what is blurred alone", "bicubic, of what is blurred alone"
 ONE_WORK, TWO_WORKS, OVER_TWO = "reelwright, at once", "reelwright, one by one", "over one by one"
 GAINS = {"light": 1.0, "mid": 2.5, "heavy": 4.5}
 
@@ -65,13 +66,17 @@ def trials(section: str, extent: Extent) -> Iterator[Trial]:
 def readings(trial: Trial, extent: Extent) -> list[Reading]:
     """What every contender makes of an original."""
     wanted = originals.original(trial.original, originals.length(extent))
-    found = degraded(wanted, trial.degradation, 5000 * (not extent.familiar) + trial.index)
+    found = _degraded(trial, wanted, trial.degradation, extent)
     return [
         Reading(trial.name, trial.original, method, metric, value, unit, higher)
         for method, metric, value, unit, higher in (_joint if trial.name.startswith("joint") else _film)(
             trial, wanted, found, extent
         )
     ]
+
+
+def _degraded(trial: Trial, wanted: Frames, degradation: Degradation, extent: Extent) -> Frames:
+    return degraded(wanted, degradation, 5000 * (not extent.familiar) + trial.index)
 
 
 def _film(trial: Trial, wanted: Frames, found: Frames, extent: Extent) -> Iterator[tuple[str, str, float, str, bool]]:
@@ -81,6 +86,10 @@ def _film(trial: Trial, wanted: Frames, found: Frames, extent: Extent) -> Iterat
         works[ALONE] = enlargers.alone(enlargers.ours(scale=SCALE, **CALM), found)
     peers = enlargers.enlargers(SCALE) | (enlargers.sequences(sigma, SCALE) if sigma else {})
     works |= {name: peer(found) for name, peer in peers.items() if extent.peers or name == BICUBIC}
+    if sigma:
+        unworn = _degraded(trial, wanted, Degradation(trial.degradation.blur), extent)
+        works[UNWORN] = enlargers.worked(enlargers.ours(scale=SCALE, nature="none"), unworn)
+        works[UNWORN_BICUBIC] = peers[BICUBIC](unworn)
     crops.write(extent.pictures, trial.name, trial.original, {"as found": found, **works, "original": wanted})
     levels = {method: closeness.psnr(wanted, done) for method, done in works.items()}
     calmed = [levels[name] for name in CALMED if name in levels]
