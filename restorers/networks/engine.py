@@ -24,6 +24,7 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
+from restorers.networks.signalstack import signal_stack_kept
 from restorers.restorer import Bench, RestorationError
 
 Precision = Literal["fp32", "bf16", "int8"]
@@ -128,7 +129,7 @@ def exported(module: nn.Module, channels: int) -> bytes:
     for part in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output):
         del part.metadata_props[:]  # where the code that made it lies, line for line
     written = bytes(model.SerializeToString(deterministic=True))
-    _check(_openvino().Core().read_model(written), network, channels)
+    _check(_core().read_model(written), network, channels)
     return written
 
 
@@ -155,8 +156,7 @@ def _on_cuda(module: nn.Module, bench: Bench, precision: Precision, channels: in
 def _on_processor(
     module: nn.Module, bench: Bench, precision: Precision, channels: int, calibration: Sequence[Tensor]
 ) -> Engine:
-    ov = _openvino()
-    core = ov.Core()
+    core = _core()
     if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         name = core.get_property("CPU", "FULL_DEVICE_NAME")
         raise MissingBackend(f"bf16 wants a processor that computes in it (AVX512_BF16 or AMX_BF16); {name} does not")
@@ -170,7 +170,7 @@ def _on_processor(
         "ENABLE_CPU_PINNING": False,  # other processes may be at work on the same cores
     }
     compiled = core.compile_model(model, "CPU", settings)
-    ran = f"OpenVINO {ov.__version__.partition('-')[0]}, CPU, {_read_back(compiled, precision)}"
+    ran = f"OpenVINO {_openvino().__version__.partition('-')[0]}, CPU, {_read_back(compiled, precision)}"
     idle: deque[Any] = deque()
 
     def run(planes: Tensor) -> Tensor:
@@ -219,7 +219,7 @@ def _check(model: Any, network: nn.Module, channels: int) -> None:
     shown = torch.randn((1, channels, *OTHER), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         wanted = network(shown)
-    found = torch.from_numpy(_openvino().Core().compile_model(model, "CPU", exact)([shown.numpy()])[0])
+    found = torch.from_numpy(_core().compile_model(model, "CPU", exact)([shown.numpy()])[0])
     if found.shape != wanted.shape or not (found - wanted).abs().max() <= AGREED * wanted.abs().max():
         raise MissingBackend(
             f"traced with a picture of {EXAMPLE[0]} x {EXAMPLE[1]}, the network does otherwise than torch with one of "
@@ -243,6 +243,14 @@ def _openvino() -> Any:
         openvino = _required("openvino")
         import_module("openvino.tools.ovc")
         return openvino
+
+
+def _core() -> Any:
+    """A core of OpenVINO with its plugin loaded; one for each model, as models that shared one made it crash."""
+    with signal_stack_kept():
+        core = _openvino().Core()
+        core.get_property("CPU", "FULL_DEVICE_NAME")
+        return core
 
 
 @cache
@@ -280,8 +288,8 @@ _building = RLock()
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Warnings and loggers as they were: these libraries trace by ways torch gives up, and set the root logger."""
-    with _building, warnings.catch_warnings():
+    """Warnings, loggers and signals as they were: these libraries trace by ways torch gives up, and set the rest."""
+    with _building, signal_stack_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         root = logging.getLogger()
         kind, level, filters, handlers = logging.getLoggerClass(), root.level, root.filters[:], root.handlers[:]

@@ -251,7 +251,26 @@ assert os.listdir(os.environ["HOME"]) == []
 """
 
 
-@pytest.mark.slow  # in the default run the kernel killed the process that waited for this one: why is not known yet
+SIGNALED = """
+import faulthandler, gc, signal, sys
+sys.path.insert(0, sys.argv[1])
+faulthandler.enable()  # with a stack for signals of its own, as Prefect, pytest and worried people have
+from tests.restorers.test_engine import made
+engines = [made(precision) for precision in ("fp32", "int8", "fp32", "int8")]
+while engines:
+    del engines[0]
+    gc.collect()
+signal.signal(signal.SIGTERM, lambda *_: print("heard"))
+signal.raise_signal(signal.SIGTERM)
+"""
+
+
+def test_signals_are_heard_after_engines_are_gone() -> None:
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", SIGNALED, str(root)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "heard\n"), done.stderr
+
+
 def test_nothing_is_printed_and_nobody_is_told(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     command = [sys.executable, "-W", "error", "-W", "ignore:.*related API features are not available.*", "-c", QUIET]
