@@ -174,8 +174,12 @@ class Workshop:
                 seed=self.lab.seed,
             )
             begins = course.begins or (self.training.name if self.training.again else "")
-            begun_with = card(begins, self.lab.bench).sha256 if begins else ""
-            return Begun(recipe=recipe, data=self.material.sha256, begun_with=begun_with)
+            begun = Begun(recipe=recipe, data=self.material.sha256)
+            if not begins:
+                return begun
+            before = card(begins, self.lab.bench)
+            spent = {"cpu_s": before.cpu_s, "gpu_s": before.gpu_s} if begins == self.training.name else {}
+            return begun.model_copy(update={"begun_with": before.sha256, **spent})
         begun = Begun.model_validate_json(self._note.read_bytes())
         if begun.data != self.material.sha256:
             raise Untrainable(

@@ -50,8 +50,8 @@ class Card(BaseModel):
     data: tuple[Data, ...] = Field(min_length=1)
     recipe: Recipe
     begun_with: str = Field("", description="sha256 of the weights that it began with, if it did not begin by chance")
-    cpu_s: float = Field(ge=0, description="CPU seconds of the training, data with it")
-    gpu_s: float = Field(0.0, ge=0, description="seconds a GPU was held for it")
+    cpu_s: float = Field(ge=0, description="CPU seconds of the training, data and earlier rounds with it")
+    gpu_s: float = Field(0.0, ge=0, description="seconds a GPU was held for it, in earlier rounds, too")
     scores: dict[str, float] = Field(description="on what was kept back for validation; names carry the unit")
     commit: str = Field(description="of the code that trained it")
 

@@ -89,6 +89,7 @@ def test_another_round_in_a_new_folder_begins_with_the_weights_in_use(
     workshop.begun = workshop.begun.model_copy(update={"recipe": workshop.begun.recipe.model_copy(update=still)})
     made = workshop.run()
     assert made.begun_with == begun.sha256
+    assert made.cpu_s > begun.cpu_s > 0  # with what was spent before
     assert made.sha256 == begun.sha256  # a step that leads nowhere
 
 
