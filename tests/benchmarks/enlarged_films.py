@@ -13,7 +13,7 @@ PSNR, SSIM = "PSNR", "SSIM"
 OVER, OVER_CALMED, OVER_ALONE = "over bicubic", "over calmed, bicubic", "over each alone"
 STILLS, CLIPS = "stills", "clips"
 CALM = {"grain": "none", "nature": "other"}
-UNWORN, UNWORN_BICUBIC = "reelwright, of what is blurred alone", "bicubic, of what is blurred alone"
+UNWORN, UNWORN_BICUBIC = "reelwright, unworn", "bicubic, unworn"
 ONE_WORK, TWO_WORKS, OVER_TWO = "reelwright, at once", "reelwright, one by one", "over one by one"
 GAINS = {"light": 1.0, "mid": 2.5, "heavy": 4.5}
 
