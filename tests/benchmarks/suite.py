@@ -42,6 +42,8 @@ def run(suite: str, text: str | None, parts: tuple[Part, ...], timed: Callable[.
     parser.add_argument("--ours", action="store_true", help="without the peers")
     parser.add_argument("--out", type=Path, help="folder of the result file, if not the project's own")
     asked = parser.parse_args()
+    if asked.out and (kept := asked.out / f"{suite}.json").exists():
+        parser.error(f"{kept} holds a result already, which would be lost: give another folder")
     if asked.out:
         asked.out.mkdir(parents=True, exist_ok=True)
     extent = Extent(asked.quick, asked.familiar, asked.shots, not asked.ours, asked.out)

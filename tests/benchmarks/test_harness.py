@@ -13,7 +13,7 @@ from restorers.clip import Clip
 from restorers.deflicker import Deflicker
 from restorers.restorer import Bench
 from restorers.stabilization import Stabilization
-from tests.benchmarks import edges, evenness, lights, moves, stabilizers
+from tests.benchmarks import edges, evenness, lights, moves, stabilizers, suite
 from tests.benchmarks.footage import coded, decoded, filmed, restored
 from tests.benchmarks.paths import Applied, errors, places, trend, unsteadiness
 from tests.benchmarks.peers import Ffmpeg, PeerFailed, temporal_median
@@ -44,6 +44,17 @@ def test_a_result_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert written.name == "stages.json"
     assert Result.model_validate_json(written.read_bytes()) == result
     assert len(json.loads(written.read_text())["header"]["commit"]) == 40
+
+
+def test_a_result_in_a_folder_of_its_own_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "stages.json").write_text("measured before")
+    monkeypatch.setattr("sys.argv", ["stages", "--out", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        suite.run("stages", None, (), lambda **_: iter(()))
+    assert "would be lost: give another folder" in capsys.readouterr().err
+    assert (tmp_path / "stages.json").read_text() == "measured before"
 
 
 def test_what_could_not_be_measured_is_no_row() -> None:
