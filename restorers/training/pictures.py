@@ -109,8 +109,10 @@ class Pictures:
     def films(self) -> dict[int, list[Film]]:
         """Films coded with real codecs, by scale; filmed from the photographs by a moving camera."""
         films: dict[int, list[Film]] = {scale: [] for scale in SIZES}
-        for number in range(FILMS if self.coder else 0):
-            film = self._coded(np.random.default_rng((4, number)), SCALES[number % len(SCALES)])
+        if self.coder is None:
+            return films
+        for number in range(FILMS):
+            film = self._coded(self.coder, np.random.default_rng((4, number)), SCALES[number % len(SCALES)])
             films[film.scale].append(film)
         return films
 
@@ -147,8 +149,7 @@ class Pictures:
             )
         return views
 
-    def _coded(self, chance: np.random.Generator, scale: int) -> Film:
-        assert self.coder is not None
+    def _coded(self, coder: Coder, chance: np.random.Generator, scale: int) -> Film:
         number = int(chance.integers(len(self.photographs)))
         picture = self.photographs[number]
         slack = STRAY * scale * 2
@@ -166,7 +167,7 @@ class Pictures:
             both = [noised(chance, frame, grain) for frame in frames]
             frames, noise = (np.stack(each) for each in zip(*both, strict=True))
         found = np.rint(np.clip(frames, 0, 1) * 255).astype(np.uint8)
-        coded = self.coder(found, codec, quantizer)
+        coded = coder(found, codec, quantizer)
         first = int(chance.integers(FRAMES - 1))
         kept = slice(first, first + 2)
         error = float(np.sqrt(np.mean(np.square(coded[kept].astype(np.float32) - found[kept]))) / 255)
