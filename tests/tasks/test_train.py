@@ -180,3 +180,13 @@ def test_a_film_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "torn.mp4").write_bytes(b"no film")
     with pytest.raises(Untrainable, match=r"torn\.mp4 cannot be read"):
         Material.of(tmp_path, films=tmp_path)
+
+
+@pytest.mark.parametrize(("name", "learner"), [("enhancer", "an enhancer"), ("assessor", "an assessor")])
+def test_pictures_that_are_too_small_for_a_network_are_refused(
+    school: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, learner: str
+) -> None:
+    monkeypatch.setattr("tasks.train.COURSES", COURSES)
+    asked = training(school, tmp_path / "out").model_copy(update={"name": name, "shapes": None})
+    with pytest.raises(Untrainable, match=f"pictures: {learner} learns from .* at least 256 pixels a side, not from 3"):
+        Workshop(asked, Lab(root=tmp_path / "lab"))
