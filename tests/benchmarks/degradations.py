@@ -31,12 +31,13 @@ class Degradation:
     crf: int | None = None
 
 
-LEVELS: dict[str, tuple[Degradation, ...]] = {
-    "light": (Degradation(0.5),),
-    "mid": (Degradation(0.8, 5, 80, 23),),
-    "heavy": (Degradation(1.2, 10, 60, 28), Degradation(1.2, 15, 50, 30), Degradation(1.2, 20, 40, 32)),
+LEVELS: dict[str, Degradation] = {
+    "faint": Degradation(0.5),
+    "light": Degradation(0.8, 5, 80, 23),
+    "mid": Degradation(0.8, 10, 60, 28),
+    "heavy": Degradation(1.2, 20, 40, 32),
 }
-"""From as good as new to badly worn; the pictures take turns among the members of a level."""
+"""From as good as new to badly worn."""
 SCALE = 2
 
 

@@ -34,6 +34,7 @@ GOALS: Mapping[str, Mapping[str, Goal]] = {
     **{
         name: {OVER: Goal(GAINS[case.level])} | ({OVER_CALMED: Goal(1.5)} if case.level == "heavy" else {})
         for name, case in CASES["film"].items()
+        if case.level in GAINS
     },
     **{name: {OVER_TWO: Goal(0.7)} for name in CASES["joint"]},
 }
@@ -50,9 +51,8 @@ class Trial:
 
     @property
     def degradation(self) -> Degradation:
-        """What happens to it; the members of a level take turns."""
-        members = LEVELS[self.case.level]
-        return members[self.index % len(members)]
+        """What happens to it."""
+        return LEVELS[self.case.level]
 
 
 def trials(section: str, extent: Extent) -> Iterator[Trial]:

@@ -34,7 +34,7 @@ class Case:
 
 
 CASES: Mapping[str, Mapping[str, Case]] = {
-    "looks": {"looks, clean x2": Case(CLEAN, 2), "looks, clean x4": Case(CLEAN, 4), "looks, light x2": Case("light", 2)}
+    "looks": {"looks, clean x2": Case(CLEAN, 2), "looks, clean x4": Case(CLEAN, 4), "looks, faint x2": Case("faint", 2)}
 }
 PSNR, GMSD, DISTS = "PSNR", "GMSD", "DISTS"
 LPIPS = {"LPIPS, AlexNet": ALEX, "LPIPS, VGG": VGG}
@@ -68,12 +68,9 @@ def trials(section: str, extent: Extent) -> Iterator[Trial]:
 def readings(trial: Trial, extent: Extent) -> list[Reading]:
     """How alike each contender's picture looks, and how close it is."""
     wanted, case = originals.original(trial.picture), trial.case
-    if case.level == CLEAN:
-        found = shrunk(wanted, case.scale)
-    else:
-        members = LEVELS[case.level]
-        found = degraded(wanted, members[trial.index % len(members)], 6000 + trial.index)
-    told_so: dict[str, object] = {"scale": case.scale, "nature": "none" if case.level == CLEAN else "film"}
+    clean = case.level == CLEAN
+    found = shrunk(wanted, case.scale) if clean else degraded(wanted, LEVELS[case.level], 6000 + trial.index)
+    told_so: dict[str, object] = {"scale": case.scale, "nature": "none" if clean else "film"}
     works = {
         FIDELITY: enlargers.worked(enlargers.ours(**told_so), found),
         HALF: enlargers.worked(enlargers.ours(profile="perceptual", invention=0.5, **told_so), found),
@@ -82,7 +79,7 @@ def readings(trial: Trial, extent: Extent) -> list[Reading]:
     peers = enlargers.enlargers(case.scale)
     taking_part = (BICUBIC, FSRCNN, RFDN) if extent.peers else (BICUBIC,)
     works |= {name: peers[name](found) for name in taking_part if name in peers}
-    if extent.peers and case.level == CLEAN:
+    if extent.peers and clean:
         works[ESRGAN] = by_esrgan(found, case.scale)
     crops.write(extent.pictures, trial.name, trial.picture, {"as found": found, **works, "original": wanted})
     seen = {method: _seen(wanted, done) for method, done in works.items()}

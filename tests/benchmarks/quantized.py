@@ -11,10 +11,10 @@ from tests.benchmarks.enlarging import shrunk
 from tests.benchmarks.readings import Extent, Goal, Reading
 
 PRECISIONS = ("fp32", "bf16", "int8")
-PROFILES = ("fidelity", "draft")
+PROFILES = ("fidelity", "thorough", "draft")
 PSNR, LOSS, LIKE, CAMBI, MORE = "PSNR", "less than fp32", "like fp32", "CAMBI", "CAMBI over original"
 CLEAN, WORN = {"nature": "none"}, {"grain": "none", "nature": "other"}
-CASES: Mapping[str, Mapping[str, str]] = {"precision": {"precision, clean": "clean", "precision, mid": "mid"}}
+CASES: Mapping[str, Mapping[str, str]] = {"precision": {"precision, clean": "clean", "precision, light": "light"}}
 GOALS: Mapping[str, Mapping[str, Goal]] = {
     case: {LOSS: Goal(0.1, least=False), LIKE: Goal(45)} for case in CASES["precision"]
 }
@@ -39,7 +39,7 @@ def trials(section: str, extent: Extent) -> Iterator[Trial]:
 def readings(trial: Trial, extent: Extent) -> list[Reading]:
     """How close every precision comes to the original and to full precision, and how much it bands."""
     wanted, clean = originals.original(trial.still), trial.level == "clean"
-    found = shrunk(wanted, SCALE) if clean else degraded(wanted, LEVELS[trial.level][0], 5000 + trial.index)
+    found = shrunk(wanted, SCALE) if clean else degraded(wanted, LEVELS[trial.level], 5000 + trial.index)
     works = {
         f"reelwright {profile}, {precision}": enlargers.worked(
             enlargers.ours(profile=profile, precision=precision, **(CLEAN if clean else WORN)), found
