@@ -28,7 +28,7 @@ NOISIEST = 0.11  # brightness
 GRAY = 0.35  # share of noise that has no color, as on black-and-white film
 EDGE = 8  # pixels around a view that are coded with it
 TAPS = 4.0  # radii of a blur that its kernel reaches
-FINEST_QUANTIZER, COARSEST_QUANTIZER = 20, 42  # of H.264
+FINEST_QUANTIZER, COARSEST_QUANTIZER = 14, 42  # of H.264
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ FILMED = 0.2  # share of pictures that were coded as films
 FILMS = 320
 FRAMES = 6
 GRAINY = 0.6  # share of the films that were grainy before they were coded
+SOFT = 0.4  # share of the films of a soft world, as most films look at their pixels: nothing of that is to be undone
+SOFTEST = 1.5  # pixels of the film: radius of its blur at most
 STRAY = 3  # pixels of the small picture that two views of a thing are apart, at most
 GRAY = 0.2  # share of the pictures in black and white
 
@@ -46,7 +48,7 @@ class Film:
 
     Attributes:
         frames: as decoded, 8-bit, `(2, h, w, 3)`.
-        photograph: number of the one it was filmed from.
+        ground: the photograph that it was filmed from, or a soft one of it, 8-bit sRGB.
         offsets: where on it the frames' corners lay, pixels.
         scale: how many times smaller it was filmed.
         coding: root mean square of what coding changed, brightness.
@@ -54,7 +56,7 @@ class Film:
     """
 
     frames: NDArray[np.uint8]
-    photograph: int
+    ground: Photograph
     offsets: tuple[tuple[int, int], tuple[int, int]]
     scale: int
     coding: float
@@ -140,7 +142,7 @@ class Pictures:
         for index, (frame, (y, x)) in enumerate(zip(film.frames[:count], film.offsets, strict=False)):
             under, right = y + scale * top, x + scale * left
             seen = frame[top : top + size, left : left + size]
-            truth = self.photographs[film.photograph][under : under + scale * size, right : right + scale * size]
+            truth = film.ground[under : under + scale * size, right : right + scale * size]
             noise = np.zeros((size, size), np.float32)
             if film.noise is not None:
                 noise = film.noise[index, top : top + size, left : left + size].astype(np.float32)
@@ -150,8 +152,10 @@ class Pictures:
         return views
 
     def _coded(self, coder: Coder, chance: np.random.Generator, scale: int) -> Film:
-        number = int(chance.integers(len(self.photographs)))
-        picture = self.photographs[number]
+        picture = self.photographs[int(chance.integers(len(self.photographs)))]
+        if chance.random() < SOFT:
+            radius = float(chance.uniform(0.3, SOFTEST)) * scale
+            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), radius), np.uint8)
         slack = STRAY * scale * 2
         height, width = ((side - slack) // (16 * scale) * 16 for side in picture.shape[:2])
         start, speed = chance.integers(0, slack, 2), chance.uniform(-1, 1, 2) * STRAY * scale / 2
@@ -173,7 +177,7 @@ class Pictures:
         error = float(np.sqrt(np.mean(np.square(coded[kept].astype(np.float32) - found[kept]))) / 255)
         one, two = ((int(y), int(x)) for y, x in places[kept])
         kept_noise = None if noise is None else noise[kept].astype(np.float16)
-        return Film(coded[kept], number, (one, two), scale, error, kept_noise)
+        return Film(coded[kept], picture, (one, two), scale, error, kept_noise)
 
 
 def _view(chance: np.random.Generator, pictures: Sequence[Photograph], span: int, stray: int) -> Floats:

@@ -1,4 +1,8 @@
-"""Frames as a lossy codec leaves them: coded and decoded in memory, for networks that learn to undo it."""
+"""Frames as a lossy codec leaves them: coded and decoded in memory, for networks that learn to undo it.
+
+Colors become planes and colors again as where films are read (`yuv`). Networks that learned from swscale's quick ways
+had learned these: held for coded was what had color in squares of two pixels, and that was what was undone.
+"""
 
 import io
 from typing import cast
@@ -7,6 +11,8 @@ import av
 import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
+
+from tasks.media.yuv import rgb_codes, subsampled
 
 CODECS = {"h264": "libx264", "mpeg2": "mpeg2video"}
 RATE = 24
@@ -17,7 +23,7 @@ def recoded(frames: NDArray[np.uint8], codec: str, quantizer: int) -> NDArray[np
 
     Args:
         frames: 8-bit, `(T, h, w, 3)`, sides even.
-        codec: `h264` (quantizer: its constant rate factor) or `mpeg2` (quantizer 20 to 42 stands for steps 2 to 24).
+        codec: `h264` (quantizer: its constant rate factor) or `mpeg2` (20 to 42 stand for steps 2 to 24, less for 2).
         quantizer: larger is coarser.
 
     Raises:
@@ -27,7 +33,7 @@ def recoded(frames: NDArray[np.uint8], codec: str, quantizer: int) -> NDArray[np
         raise ValueError(f"frames are coded with {' or '.join(CODECS)}, not {codec!r}")
     file = io.BytesIO()
     with av.open(file, mode="w", format="matroska") as written:
-        step = str(quantizer - 18)
+        step = str(max(quantizer - 18, 2))
         # x264's macroblock tree reads what is left in memory: with it, frames would come out now so, now otherwise.
         sure = {"crf": str(quantizer), "x264-params": "mbtree=0"}
         options = sure if codec == "h264" else {"qmin": step, "qmax": step}
@@ -36,13 +42,23 @@ def recoded(frames: NDArray[np.uint8], codec: str, quantizer: int) -> NDArray[np
         stream.pix_fmt = "yuv420p"
         stream.thread_count = 1
         for number, frame in enumerate(frames):
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+            planes = np.ascontiguousarray(np.concatenate([p.reshape(-1, frame.shape[1]) for p in subsampled(frame)]))
+            picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             picture.pts = number
             written.mux(stream.encode(picture))
         written.mux(stream.encode(None))
     file.seek(0)
     with av.open(file, mode="r") as read:
-        decoded = [frame.to_ndarray(format="rgb24") for frame in read.decode(video=0)]
+        decoded = [
+            _colors(np.asarray(frame.to_ndarray(), np.uint8), frames.shape[1:3]) for frame in read.decode(video=0)
+        ]
     if len(decoded) != len(frames):
         raise ValueError(f"{codec} gave {len(decoded)} frames for {len(frames)}")
     return np.asarray(np.stack(decoded), np.uint8)
+
+
+def _colors(planes: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    height, width = size
+    blue, red = planes[height:].reshape(2, height // 2, width // 2)
+    codes = rgb_codes(planes[:height], blue, red, depth=8, matrix="bt709", full_range=False)
+    return np.asarray(np.rint(np.moveaxis(codes, 0, -1) / 257), np.uint8)

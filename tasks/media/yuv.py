@@ -61,6 +61,26 @@ def rgb_codes(
     return rounded
 
 
+def subsampled(
+    frame: NDArray[np.uint8],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """An RGB frame `(H, W, 3)` of 8 bit as video holds it: luma `(H, W)`, and blue and red `(H / 2, W / 2)`.
+
+    BT.709, legal range, 4:2:0; color differences are sited as `cosited` expects them. Sides are even.
+    """
+    kr, kb = _WEIGHTS["bt709"]
+    red, green, blue = np.moveaxis(frame.astype(np.float32) / np.float32(255), -1, 0)
+    luma = np.float32(kr) * red + np.float32(1 - kr - kb) * green + np.float32(kb) * blue
+    planes = [16 + 219 * luma]
+    for color, weight in ((blue, kb), (red, kr)):
+        difference = (color - luma) / np.float32(2 * (1 - weight))
+        lines = (difference[::2] + difference[1::2]) / 2
+        before = np.concatenate([lines[:, :1], lines[:, 1:-1:2]], 1)
+        planes.append(128 + 224 * (before + 2 * lines[:, ::2] + lines[:, 1::2]) / 4)
+    luma, blue, red = (np.clip(np.rint(plane), 0, 255).astype(np.uint8) for plane in planes)
+    return luma, blue, red
+
+
 def cosited(plane: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """A color difference at every pixel `(H, W)`, interpolated linearly.
 
