@@ -42,7 +42,7 @@ def recoded(frames: NDArray[np.uint8], codec: str, quantizer: int) -> NDArray[np
         stream.pix_fmt = "yuv420p"
         stream.thread_count = 1
         for number, frame in enumerate(frames):
-            planes = np.ascontiguousarray(np.concatenate([p.reshape(-1, frame.shape[1]) for p in subsampled(frame)]))
+            planes = np.concatenate([plane.reshape(-1, frame.shape[1]) for plane in subsampled(frame)])
             picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             picture.pts = number
             written.mux(stream.encode(picture))
@@ -54,11 +54,11 @@ def recoded(frames: NDArray[np.uint8], codec: str, quantizer: int) -> NDArray[np
         ]
     if len(decoded) != len(frames):
         raise ValueError(f"{codec} gave {len(decoded)} frames for {len(frames)}")
-    return np.asarray(np.stack(decoded), np.uint8)
+    return np.ascontiguousarray(np.stack(decoded))
 
 
 def _colors(planes: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     height, width = size
     blue, red = planes[height:].reshape(2, height // 2, width // 2)
     codes = rgb_codes(planes[:height], blue, red, depth=8, matrix="bt709", full_range=False)
-    return np.asarray(np.rint(np.moveaxis(codes, 0, -1) / 257), np.uint8)
+    return np.rint(np.moveaxis(codes, 0, -1) / 257).astype(np.uint8)

@@ -45,3 +45,13 @@ print(hashlib.sha256(recoded(np.clip(frames, 0, 255).astype(np.uint8), "{codec}"
 def test_another_codec_is_named() -> None:
     with pytest.raises(ValueError, match="h264 or mpeg2, not 'vp8'"):
         recoded(FRAMES, "vp8", 30)
+
+
+def test_hardly_coded_smooth_colors_come_back_as_they_were() -> None:
+    y, x = np.mgrid[0:48, 0:64].astype(np.float32)
+    wave = [np.sin(x / 20 + 2 * channel) * np.cos(y / 25 + channel) for channel in range(3)]
+    frames = np.rint(128 + 60 * np.stack(wave, -1))[None].repeat(3, 0).astype(np.uint8)
+    error = recoded(frames, "h264", 1).astype(float) - frames
+    assert np.abs(error).max() <= 5
+    assert np.abs(error.mean((0, 1, 2))).max() < 0.2  # nor brighter, nor of another color
+    assert error.std() < 1.2
