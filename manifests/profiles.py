@@ -38,11 +38,10 @@ class FaithfulRepair(Repair):
 class FaithfulEnhancement(Enhancement):
     """Enlargement that keeps the film's own grain: made smaller again, it is the scan."""
 
-    profile: Literal["fidelity", "thorough", "draft", "linear"] = Field(
+    profile: Literal["fidelity", "draft", "linear"] = Field(
         "fidelity",
-        description="who draws: a network trained by pixels alone (fidelity); a larger one that looks farther around "
-        "each place, in twice the time (thorough); a small and fast one, frame by frame (draft); a linear filter "
-        "(linear)",
+        description="who draws: a network trained by pixels alone (fidelity); a small and fast one, frame by frame "
+        "(draft); a linear filter (linear)",
     )
     grain: Literal["keep"] = Field("keep", description="grain is kept as found")
     nature: Literal["film"] = Field("film", description="all that the scan shows is kept, whatever it is")

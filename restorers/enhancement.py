@@ -24,7 +24,7 @@ from restorers.networks.foreign import Brought
 from restorers.render import Footage
 from restorers.restorer import Bench, Remedy, Restorer
 
-PRECISIONS: dict[str, Precision] = {"fidelity": "fp32", "thorough": "fp32", "perceptual": "fp32", "draft": "int8"}
+PRECISIONS: dict[str, Precision] = {"fidelity": "fp32", "perceptual": "fp32", "draft": "int8"}
 STOCK = "stock:"
 
 
@@ -34,10 +34,9 @@ class Enhancement(Restorer):
     kind: Literal["enhancement"] = "enhancement"
     profile: Profile = Field(
         "fidelity",
-        description="who draws: a network trained by pixels alone, which invents no texture (fidelity); a larger one "
-        "that looks farther around each place, in twice the time (thorough); one that draws likely texture, all of "
-        "whose pixels are marked as generated (perceptual); a small and fast one, frame by frame (draft); a linear "
-        "filter (linear)",
+        description="who draws: a network trained by pixels alone, which invents no texture (fidelity); one that draws "
+        "likely texture, all of whose pixels are marked as generated (perceptual); a small and fast one, frame by "
+        "frame (draft); a linear filter (linear)",
     )
     scale: Literal[1, 2, 4] = Field(1, description="how many times larger the frames become")
     grain: str = Field(

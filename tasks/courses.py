@@ -71,12 +71,7 @@ def _pictures(material: Material, learner: str) -> tuple[Pictures, list[Photogra
 
 def _enhancing(material: Material, settings: Mapping[str, int], _: Lab) -> Enhancing:
     pictures, others = _pictures(material, "an enhancer")
-    return Enhancing(pictures, others, begin=None, **settings)
-
-
-def _widening(material: Material, settings: Mapping[str, int], lab: Lab) -> Enhancing:
-    pictures, others = _pictures(material, "an enhancer")
-    return Enhancing(pictures, others, begin=opened("enhancer", Enhancer, lab.bench), **settings)
+    return Enhancing(pictures, others, **settings)
 
 
 def _assessing(material: Material, settings: Mapping[str, int], _: Lab) -> Assessing:
@@ -137,7 +132,6 @@ COURSES: Mapping[str, Course] = {
             ),
         ),
     ),
-    "thorough": replace(_ENHANCER, settings={"width": 64, "depth": 5, "wide": 6}, lesson=_widening, begins="enhancer"),
     "painter": Course(
         purpose="fills holes of up to some 40 pixels in pictures, from what is around them",
         not_for="showing as evidence what nobody saw: what it paints is likely, not known; never in fidelity profile",

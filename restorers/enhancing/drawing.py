@@ -155,7 +155,7 @@ class Drawing:
     @classmethod
     def _ready(cls, network: Enhancer, scale: int, precision: Precision, bench: Bench) -> Self:
         ready = _engine(network, scale, precision, bench)
-        return cls(scale, ready.ran, partial(_enhanced, ready, network, scale))
+        return cls(scale, ready.ran, partial(_enhanced, ready, network.reach, scale))
 
     @classmethod
     def brought(cls, network: Brought, scale: int, bench: Bench) -> Self:
@@ -198,17 +198,17 @@ class Drawing:
         return sketch._replace(base=beyond(sketch.detail, shown, self.scale, condition.blur)).density(self.scale, out)
 
 
-def _enhanced(run: Engine, network: Enhancer, scale: int, frame: Tensor, condition: Condition) -> Sketch:
+def _enhanced(run: Engine, reach: int, scale: int, frame: Tensor, condition: Condition) -> Sketch:
     """What an enhancer says of a picture `(3, H, W)`, brightness; at its borders it is shown a mirror."""
     height, width = frame.shape[-2:]
-    picture = _framed(luma_chroma(frame), network.multiple)[None]
+    picture = _framed(luma_chroma(frame))[None]
     noise = condition.noise if isinstance(condition.noise, Tensor) and condition.noise.ndim else None
-    parts = picture if noise is None else torch.cat([picture, _framed(noise[None], network.multiple)[None]], 1)
+    parts = picture if noise is None else torch.cat([picture, _framed(noise[None])[None]], 1)
 
     def said(tile: Tensor) -> Tensor:
         return run(told(tile[:, :3], condition if noise is None else condition._replace(noise=tile[:, 3])))
 
-    words = tiled(said, parts, tile=FOLD * TILE, overlap=network.reach, multiple=network.multiple)
+    words = tiled(said, parts, tile=FOLD * TILE, overlap=reach, multiple=FOLD)
     luma_said, chroma_said = spoken(words, scale)
     picture[:, 1:] += chroma_said
     inner, outer = (np.s_[side : side + n] for side, n in ((BORDER, height), (scale * BORDER, scale * height)))
@@ -216,11 +216,11 @@ def _enhanced(run: Engine, network: Enhancer, scale: int, frame: Tensor, conditi
     return Sketch(red_green_blue(picture[0, :, inner, across]), luma_said[0, :, outer, wide])
 
 
-def _framed(planes: Tensor, multiple: int) -> Tensor:
-    """Planes `(C, H, W)` with their mirror image around them, to sides that are multiples."""
+def _framed(planes: Tensor) -> Tensor:
+    """Planes `(C, H, W)` with their mirror image around them, to even sides."""
     height, width = planes.shape[-2:]
-    down, across = (BORDER + -(side + 2 * BORDER) % multiple for side in (height, width))
-    mode = "reflect" if min(height, width) > max(down, across) else "replicate"
+    down, across = BORDER + height % FOLD, BORDER + width % FOLD
+    mode = "reflect" if min(height, width) > BORDER + 1 else "replicate"
     return functional.pad(planes[None], (BORDER, across, BORDER, down), mode=mode)[0]
 
 

@@ -17,13 +17,8 @@ from restorers.networks.engine import Precision
 from restorers.networks.foreign import Brought
 from restorers.restorer import Bench, Enlarging, RestorationError
 
-Profile = Literal["fidelity", "thorough", "perceptual", "draft", "linear"]
-NETWORKS: dict[str, str] = {
-    "fidelity": "enhancer",
-    "thorough": "thorough",
-    "perceptual": "imaginer",
-    "draft": "draft",
-}
+Profile = Literal["fidelity", "perceptual", "draft", "linear"]
+NETWORKS: dict[str, str] = {"fidelity": "enhancer", "perceptual": "imaginer", "draft": "draft"}
 """The network of each profile that has one."""
 
 

@@ -9,7 +9,7 @@ the same wherever work begins.
 Pixels are folded fourfold into channels first, so that all work is done on a quarter of them; plain 3 x 3 convolutions,
 nothing that depends on more than the place it looks at, so that a picture can be cut into tiles and come out the same.
 Luma has the capacity; what is said of chroma is said at the picture's own size and costs eight channels at either end.
-Whatever it says is added to a bicubic enlargement. Where time matters less, surroundings are looked at besides (`naf`).
+Whatever it says is added to a bicubic enlargement.
 
 Shi et al., *Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural
 Network*, CVPR 2016, doi:10.1109/CVPR.2016.207. Lim et al., *Enhanced Deep Residual Networks for Single Image
@@ -22,8 +22,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from restorers.networks.naf import COARSE, Surroundings
 
 FOLD = 2
 SCALES = (1, 2, 4)
@@ -78,36 +76,24 @@ class Enhancer(nn.Module):
     Args:
         width: channels.
         depth: residual blocks.
-        wide: blocks that look at the wider surroundings; where there are none, nothing does.
-
-    Attributes:
-        reach: how far around a place it looks, pixels.
-        multiple: pixels that sides must be a multiple of.
     """
 
-    def __init__(self, *, width: int = 64, depth: int = 5, wide: int = 0) -> None:
+    def __init__(self, *, width: int = 64, depth: int = 5) -> None:
         super().__init__()
         self.begin = nn.Conv2d(PLANES, width, 3, padding=1)
         self.body = nn.Sequential(*(Block(width) for _ in range(depth)))
-        self.wide = Surroundings(width, wide) if wide else None
         self.luma = nn.ModuleDict({str(scale): _silent(width, (FOLD * scale) ** 2) for scale in SCALES})
         self.chroma = _silent(width, 2 * FOLD**2)
-        self.reach = FOLD * (2 + 2 * depth + (self.wide.reach if self.wide else 0))
-        self.multiple = FOLD * (COARSE if self.wide else 1)
+        self.reach = FOLD * (2 + 2 * depth)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
 
     def forward(self, planes: Tensor, scale: int) -> Tensor:
         """What is to be added `(N, 4 scale^2 + 8, h, w)`, folded, to pictures as told `(N, 15, h, w)`."""
-        features = self.features(planes)
-        return torch.cat([self.luma[str(scale)](features), self.chroma(features)], 1)
-
-    def features(self, planes: Tensor) -> Tensor:
-        """What it finds in pictures as told `(N, 15, h, w)`, before it says anything: `(N, width, h, w)`."""
-        features: Tensor = self.begin(planes)
+        features = self.begin(planes)
         features = features + self.body(features)
-        return features if self.wide is None else features + self.wide(features)
+        return torch.cat([self.luma[str(scale)](features), self.chroma(features)], 1)
 
 
 class Enlarger(nn.Module):
@@ -115,7 +101,7 @@ class Enlarger(nn.Module):
 
     def __init__(self, enhancer: Enhancer, scale: int) -> None:
         super().__init__()
-        self.enhancer = enhancer
+        self.begin, self.body = enhancer.begin, enhancer.body
         luma, chroma = (end.state_dict() for end in (enhancer.luma[str(scale)], enhancer.chroma))
         self.end = nn.Conv2d(enhancer.begin.out_channels, (FOLD * scale) ** 2 + 2 * FOLD**2, 3, padding=1)
         self.end.load_state_dict({name: torch.cat([luma[name], chroma[name]]) for name in luma})
@@ -123,7 +109,8 @@ class Enlarger(nn.Module):
 
     def forward(self, planes: Tensor) -> Tensor:
         """Planes `(N, 4 scale^2 + 8, h, w)` of planes `(N, 15, h, w)`."""
-        out: Tensor = self.end(self.enhancer.features(planes))
+        features = self.begin(planes)
+        out: Tensor = self.end(features + self.body(features))
         return out
 
 

@@ -31,39 +31,28 @@ class Enhancing(Lesson[Enhancer]):
 
     scales: tuple[int, ...] = SCALES
 
-    def __init__(
-        self,
-        pictures: Pictures,
-        kept_back: Sequence[Photograph],
-        *,
-        begin: Enhancer | None = None,
-        **settings: int,
-    ) -> None:
+    def __init__(self, pictures: Pictures, kept_back: Sequence[Photograph], *, width: int, depth: int) -> None:
         """A lesson on pictures.
 
         Args:
             pictures: those to learn from.
             kept_back: other photographs, to judge by.
-            begin: one that has learned and is a part of this one, if it does not begin by chance.
-            settings: of the enhancer.
+            width: of the enhancer.
+            depth: of the enhancer.
         """
-        self.pictures, self.kept_back, self.begin, self.settings = pictures, kept_back, begin, settings
+        self.pictures, self.kept_back, self.width, self.depth = pictures, kept_back, width, depth
 
     def network(self) -> Enhancer:
-        """The enhancer, which begins as a bicubic enlargement, or as the one it begins with."""
-        network = Enhancer(**self.settings)
-        if self.begin is not None:
-            network.load_state_dict(network.state_dict() | self.begin.state_dict())
-        return network
+        """The enhancer, which begins as a bicubic enlargement."""
+        return Enhancer(width=self.width, depth=self.depth)
 
     def prepared(self) -> None:
         """Film the films."""
         _ = self.pictures.films
 
     def body(self, network: Enhancer) -> Iterable[torch.nn.Parameter]:
-        """The convolutions of the residual blocks, but for those of single channels."""
-        blocks = (*network.body, *(network.wide.blocks if network.wide else ()))
-        return (each for block in blocks for each in block.parameters() if each.ndim > 1 and each.shape[1] > 1)
+        """The convolutions of the residual blocks."""
+        return (each for each in network.body.parameters() if each.ndim > 1)
 
     def batch(self, step: int) -> Batch:
         """Planes as told, luma and chroma shown and asked for, and how far apart each two views are."""

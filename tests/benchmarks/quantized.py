@@ -11,7 +11,7 @@ from tests.benchmarks.enlarging import shrunk
 from tests.benchmarks.readings import Extent, Goal, Reading
 
 PRECISIONS = ("fp32", "bf16", "int8")
-PROFILES = ("fidelity", "thorough", "draft")
+PROFILES = ("fidelity", "draft")
 PSNR, LOSS, LIKE, CAMBI, MORE = "PSNR", "less than fp32", "like fp32", "CAMBI", "CAMBI over original"
 CLEAN, WORN = {"nature": "none"}, {"grain": "none", "nature": "other"}
 CASES: Mapping[str, Mapping[str, str]] = {"precision": {"precision, clean": "clean", "precision, light": "light"}}

@@ -35,7 +35,6 @@ from restorers.networks.enhancer import (
     red_green_blue,
     told,
 )
-from restorers.networks.naf import NAFBlock
 from restorers.training.degradation import EDGE, Mishap, reduced, scanned
 from restorers.training.enhancing import TRIALS, Enhancing, inner
 from restorers.training.loop import trained
@@ -67,7 +66,8 @@ class Colors(Enhancer):
 
     def forward(self, planes: Tensor, scale: int) -> Tensor:
         """What is to be added `(N, 12 scale^2, h, w)`, folded."""
-        said: Tensor = self.luma[str(scale)](self.features(planes))
+        features = self.begin(planes)
+        said: Tensor = self.luma[str(scale)](features + self.body(features))
         return said
 
 
@@ -76,11 +76,46 @@ class OfColors(Enhancing):
 
     def network(self) -> Enhancer:
         """The network, which begins as a bicubic enlargement."""
-        return Colors(**self.settings)
+        return Colors(width=self.width, depth=self.depth)
 
     def drawn(self, shown: Tensor, said: Tensor, scale: int) -> Tensor:
         """The pictures `(N, 3, scale H, scale W)` that the network's words make of those shown, luma and chroma."""
         return colored(shown, said, scale)
+
+
+class Norm(nn.Module):
+    """Features of each pixel brought to one scale, over the channels."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features `(N, width, h, w)`."""
+        normed: Tensor = self.norm(features.permute(0, 2, 3, 1))
+        return normed.permute(0, 3, 1, 2)
+
+
+class NafBlock(nn.Module):
+    """A block of NAFNet, but for its attention, whose mean over the picture could not be cut into tiles."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.mixed = nn.Sequential(
+            Norm(width), nn.Conv2d(width, 2 * width, 1), nn.Conv2d(2 * width, 2 * width, 3, padding=1, groups=2 * width)
+        )
+        self.out = nn.Conv2d(width, width, 1)
+        self.forth = nn.Sequential(Norm(width), nn.Conv2d(width, 2 * width, 1))
+        self.back = nn.Conv2d(width, width, 1)
+        self.shares = nn.Parameter(torch.full((2, 1, width, 1, 1), 0.1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features `(N, width, h, w)`."""
+        one, two = self.mixed(features).chunk(2, 1)
+        features = features + self.shares[0] * self.out(one * two)
+        one, two = self.forth(features).chunk(2, 1)
+        done: Tensor = features + self.shares[1] * self.back(one * two)
+        return done
 
 
 class Naf(Enhancer):
@@ -88,7 +123,7 @@ class Naf(Enhancer):
 
     def __init__(self, *, width: int, depth: int) -> None:
         super().__init__(width=width, depth=1)
-        self.body = nn.Sequential(*(NAFBlock(width) for _ in range(depth)))
+        self.body = nn.Sequential(*(NafBlock(width) for _ in range(depth)))
         self.reach = FOLD * (2 + depth)
 
 
@@ -97,7 +132,11 @@ class OfNaf(Enhancing):
 
     def network(self) -> Enhancer:
         """The network, which begins as a bicubic enlargement."""
-        return Naf(**self.settings)
+        return Naf(width=self.width, depth=self.depth)
+
+    def body(self, network: Enhancer) -> Iterable[nn.Parameter]:
+        """The tables of the blocks; a filter of each channel is none."""
+        return (each for each in network.body.parameters() if each.ndim == 4 and each.shape[1] > 1)
 
 
 class AtTwice(Enhancing):

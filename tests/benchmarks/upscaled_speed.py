@@ -32,8 +32,6 @@ OURS: Mapping[str, Mapping[str, object]] = {
     ", told there is no noise": {"nature": "none"},
     ", bf16, told there is no noise": {"precision": "bf16", "nature": "none"},
     ", int8, told there is no noise": {"precision": "int8", "nature": "none"},
-    ", thorough, told there is no noise": {"profile": "thorough", "nature": "none"},
-    ", thorough, bf16, told there is no noise": {"profile": "thorough", "precision": "bf16", "nature": "none"},
     ", draft": {"profile": "draft"},
     ", linear": {"profile": "linear"},
     ", linear, grain taken off": {"profile": "linear", "grain": "none"},

@@ -64,8 +64,7 @@ treatments:
         "8: treatments[0].borders: expected crop, found fill (in stabilization)",
         "10: treatments[1].fill: expected nothing, found network (in repair)",
         "12: treatments[2].grain: expected keep, found match (in enhancement)",
-        "14: treatments[3].profile: expected one of fidelity, thorough, draft, linear, found perceptual "
-        "(in enhancement)",
+        "14: treatments[3].profile: expected one of fidelity, draft, linear, found perceptual (in enhancement)",
     ]
 
 

@@ -12,7 +12,6 @@ from restorers.enhancing.leaves import leaves
 from restorers.enhancing.sharpness import blur_radius
 from restorers.networks.card import Card, Data, Recipe, digest
 from restorers.networks.enhancer import (
-    FOLD,
     PLANES,
     UNIT,
     Condition,
@@ -28,22 +27,18 @@ from restorers.networks.tiles import tiled
 from restorers.networks.weights import loaded, packed
 from restorers.restorer import Bench
 from restorers.training.degradation import reduced
-from restorers.training.enhancing import Enhancing
-from restorers.training.pictures import Pictures
 
 
 def picture(height: int = 48, width: int = 64) -> Tensor:
     return torch.rand((1, 3, height, width), generator=torch.Generator().manual_seed(1))
 
 
-def talkative(scale: int, wide: int = 0) -> tuple[Enhancer, Enlarger]:
+def talkative(scale: int) -> tuple[Enhancer, Enlarger]:
     """An enhancer that says something, as none does before it has learned."""
     torch.manual_seed(3)
-    network = Enhancer(width=8, depth=2, wide=wide)
+    network = Enhancer(width=8, depth=2)
     for end in (*network.luma.values(), network.chroma):
         torch.nn.init.normal_(end.weight, std=0.05)
-    for parameter in network.wide.parameters() if network.wide else ():
-        torch.nn.init.normal_(parameter, std=0.3)
     return network.eval().requires_grad_(False), Enlarger(network, scale).eval()
 
 
@@ -76,44 +71,22 @@ def test_it_is_told_what_ails_the_picture() -> None:
     assert (planes[0, -1] == 1).all()
 
 
-@pytest.mark.parametrize("wide", [0, 2])
 @pytest.mark.parametrize("scale", [1, 2])
-def test_a_picture_cut_into_tiles_comes_out_the_same(scale: int, wide: int) -> None:
-    network, enlarger = talkative(scale, wide)
+def test_a_picture_cut_into_tiles_comes_out_the_same(scale: int) -> None:
+    network, enlarger = talkative(scale)
     planes = told(luma_chroma(picture(96, 128)), Condition(0.02, 0.5, 0.01))
     whole = enlarger(planes)
-    parts = tiled(enlarger, planes, tile=32, overlap=network.reach // FOLD, multiple=network.multiple // FOLD)
+    parts = tiled(enlarger, planes, tile=32, overlap=network.reach // 2)
     assert float((whole - parts).abs().max()) < 1e-5 * float(whole.abs().max())
 
 
-@pytest.mark.parametrize("wide", [0, 2])
-def test_what_is_said_reaches_no_further_than_it_says_and_nearly_so_far(wide: int) -> None:
-    network, enlarger = talkative(1, wide)
+def test_what_is_said_reaches_no_further_than_it_says() -> None:
+    network, enlarger = talkative(1)
     one, two = picture(96, 96), picture(96, 96)
     two[..., 48, 48] += 0.5
     made = [drawn(p, enlarger(told(p, Condition())), 1) for p in (luma_chroma(one), luma_chroma(two))]
     y, x = (axis.flatten() for axis in torch.nonzero((made[0] - made[1])[0].abs().amax(0) > 0).T)
-    farthest = max(int((y - 48).abs().max()), int((x - 48).abs().max()))
-    assert network.reach - network.multiple <= farthest <= network.reach + 2
-
-
-def test_a_larger_one_begins_as_what_a_smaller_one_has_learned() -> None:
-    begin, _ = talkative(1)
-    network = Enhancing(Pictures([]), [], begin=begin, width=8, depth=2, wide=1).network()
-    planes = told(luma_chroma(picture()), Condition(0.02))
-    for scale in (1, 2, 4):
-        assert torch.equal(network(planes, scale), begin(planes, scale))
-
-
-def test_all_tables_of_the_blocks_are_the_body_and_no_others() -> None:
-    lesson = Enhancing(Pictures([]), [], width=8, depth=1, wide=1)
-    network = lesson.network()
-    names = {id(each): name for name, each in network.named_parameters()}
-    assert {names[id(each)] for each in lesson.body(network)} == {
-        "body.0.first.weight",
-        "body.0.second.weight",
-        *(f"wide.blocks.0.{name}.weight" for name in ("enter", "leave", "widen", "narrow")),
-    }
+    assert max(int((y - 48).abs().max()), int((x - 48).abs().max())) <= network.reach + 2
 
 
 def test_brightness_is_one_at_white_and_none_at_black_and_leads_back() -> None:
@@ -151,23 +124,17 @@ def test_where_there_are_no_edges_nothing_is_said_of_blur() -> None:
     assert blur_radius(np.full((64, 64), 0.5, np.float32), 0.0) is None
 
 
-@pytest.fixture(params=[0, 2])
-def wide(request: pytest.FixtureRequest) -> int:
-    """Blocks that look at surroundings."""
-    return int(request.param)
-
-
 @pytest.fixture
-def bench(tmp_path: Path, wide: int) -> Bench:
+def bench(tmp_path: Path) -> Bench:
     """A bench whose enhancer is a small one that has learned nothing and says something."""
-    network, _ = talkative(1, wide)
+    network, _ = talkative(1)
     weights = packed(network)
     card = Card(
         name="enhancer",
         purpose="a test",
         not_for="anything else",
         architecture="enhancer.Enhancer",
-        settings={"width": 8, "depth": 2, "wide": wide},
+        settings={"width": 8, "depth": 2},
         parameters=sum(each.numel() for each in network.parameters()),
         sha256=digest(weights),
         data=(Data(name="none", licence="none", used="nothing"),),
@@ -182,14 +149,14 @@ def bench(tmp_path: Path, wide: int) -> Bench:
 
 
 @pytest.mark.parametrize("scale", [1, 2, 4])
-def test_a_frame_of_any_size_is_drawn_as_torch_would_draw_it(scale: int, wide: int, bench: Bench) -> None:
+def test_a_frame_of_any_size_is_drawn_as_torch_would_draw_it(scale: int, bench: Bench) -> None:
     frame = 0.2 + 1.2 * picture(45, 63)[0]
     noise = torch.full((45, 63), 0.03)
     found = Drawing.of("enhancer", scale, "fp32", bench).drawn(frame, Condition(noise, 0.5))
     assert found.shape == (3, 45 * scale, 63 * scale)
-    network, _ = talkative(scale, wide)
+    network, _ = talkative(scale)
     enlarger = Enlarger(loaded(network, packed(network)), scale)
-    around = torch.nn.functional.pad(brightness(frame)[None], (16, 17, 16, 19 if wide else 17), mode="reflect")
+    around = torch.nn.functional.pad(brightness(frame)[None], (16, 17, 16, 17), mode="reflect")
     shown = luma_chroma(around)
     light = red_green_blue(drawn(shown, enlarger(told(shown, Condition(0.03, 0.5))), scale))[0]
     inner = np.s_[:, 16 * scale : (16 + 45) * scale, 16 * scale : (16 + 63) * scale]
