@@ -111,7 +111,7 @@ def test_the_enhancer_learns() -> None:
     network = lesson.network()
     optimizer = torch.optim.AdamW(network.parameters(), 1e-3)
     batch, losses = lesson.batch(0), []
-    for _ in range(80):
+    for _ in range(120):
         loss = lesson.loss(network, batch)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
