@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import av
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from restorers.colorspace import Space, converted
 from restorers.render import Footage, Held, Span
 from restorers.restorer import Bench
 from tasks.demo.scenes import Scene, exposed, scenes
+from tasks.media.yuv import rgb_codes
 
 SIZES = {"480p": (480, 854), "1080p": (1080, 1920), "4K": (2160, 3840)}
 
@@ -49,3 +51,17 @@ def restored(treatment: Treatment, codes: NDArray[np.uint8], bench: Bench) -> ND
     found = treatment.examine(Footage(source, (span,), treatment.space, bench), bench)
     done = Footage(source, (replace(span, remedies=(found,)),), Space.SRGB, bench)
     return np.concatenate([coded(clip) for _, clip in done.windows()])
+
+
+def colors(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """A decoded picture as 8-bit sRGB `(H, W, 3)`; colors that are held at half the size by our own conversion.
+
+    swscale's quick one would leave them in squares of two pixels, which no contender should be asked for.
+    """
+    if frame.format.name != "yuv420p":
+        return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    height, width = frame.height, frame.width
+    planes = frame.to_ndarray()
+    blue, red = planes[height:].reshape(2, height // 2, width // 2)
+    codes = rgb_codes(planes[:height], blue, red, depth=8, matrix="bt709", full_range=False)
+    return np.ascontiguousarray(np.rint(np.moveaxis(codes, 0, -1) / 257).astype(np.uint8))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from restorers.clip import Clip
 from restorers.damage import Graining, grain
 from restorers.restorer import Bench
-from tests.benchmarks.footage import coded, decoded
+from tests.benchmarks.footage import coded, colors, decoded
 from tests.benchmarks.moves import FOOTAGE
 from tests.benchmarks.peers import Frames
 
@@ -69,7 +69,7 @@ def video(path: str, first: int) -> Frames:
     with av.open(str(FOOTAGE / "video" / path)) as container:
         for index, picture in enumerate(container.decode(video=0)):
             if index >= first:
-                frame = picture.to_ndarray(format="rgb24")
+                frame = colors(picture)
                 fit = min(SIZE[1] / frame.shape[1], 1.0)
                 small = (round(frame.shape[1] * fit), round(frame.shape[0] * fit))
                 frames.append(np.asarray(cv2.resize(frame, small, interpolation=cv2.INTER_AREA), np.uint8))

@@ -14,6 +14,7 @@ import numpy as np
 import skimage
 from numpy.typing import NDArray
 
+from tests.benchmarks.footage import colors
 from tests.benchmarks.peers import Frames
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -214,7 +215,7 @@ def recorded(name: str, length: int = 60, *, most: int = SIZE[0]) -> Recorded:
     with av.open(str(FOOTAGE / path)) as container:
         for index, frame in enumerate(container.decode(video=0)):
             if index >= first:
-                frames.append(frame.to_ndarray(format="rgb24"))
+                frames.append(colors(frame))
             if len(frames) == length:
                 break
     lines = frames[0].shape[0]
