@@ -97,8 +97,15 @@ def pooled(said: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def assessed(network: Assessor, parts: Tensor) -> Assessment:
-    """What is told by parts `(N, 3, H, W)` of a picture, luma and chroma, each by itself; sides are multiples of 8."""
+    """What is told by parts `(N, 3, H, W)` of a picture, luma and chroma, each by itself; sides are multiples of 8.
+
+    Each is shown turned and mirrored, too, and what is told is the mean: of what is neither noisy nor coded, half as
+    much is held for it as by one look.
+    """
     weight = network.end.weight
+    shown = parts.to(weight.device, weight.dtype)
+    turned = [torch.rot90(shown, turns, (-2, -1)) for turns in range(4)]
     with torch.no_grad():
-        levels, odds = pooled(network(parts.to(weight.device, weight.dtype)).float())
+        looks = [pooled(network(each).float()) for look in turned for each in (look, look.flip(-1))]
+    levels, odds = (torch.stack(each).mean(0) for each in zip(*looks, strict=True))
     return Assessment(*levels.exp().T.numpy(force=True), *odds.sigmoid().T.numpy(force=True))

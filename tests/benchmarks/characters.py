@@ -26,7 +26,7 @@ from restorers.restorer import Bench
 from restorers.training.histories import History, Sample, taken
 from tasks.media.recode import recoded
 from tests.benchmarks.films import FILMS, film
-from tests.benchmarks.footage import decoded
+from tests.benchmarks.footage import colors, decoded
 from tests.benchmarks.moves import FOOTAGE
 from tests.benchmarks.peers import Frames
 from tests.benchmarks.readings import Extent, Goal, Reading
@@ -154,7 +154,7 @@ def _segments(path: str, most: int) -> Iterator[Frames]:
             if number >= most * APART:
                 break
             if number % APART < LENGTH:
-                kept.append(picture.to_ndarray(format="rgb24"))
+                kept.append(colors(picture))
             if len(kept) == LENGTH:
                 yield np.stack(kept)
                 kept = []
