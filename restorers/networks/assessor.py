@@ -99,8 +99,8 @@ def pooled(said: Tensor) -> tuple[Tensor, Tensor]:
 def assessed(network: Assessor, parts: Tensor) -> Assessment:
     """What is told by parts `(N, 3, H, W)` of a picture, luma and chroma, each by itself; sides are multiples of 8.
 
-    Each is shown turned and mirrored, too, and what is told is the mean: of what is neither noisy nor coded, half as
-    much is held for it as by one look.
+    Each is shown turned and mirrored, too, and what is told is the mean. It is off by less so: of photographs kept back
+    coding by 21 instead of 27 %, noise by 22 instead of 24; 4 instead of 5 % of what was not coded was held for it.
     """
     weight = network.end.weight
     shown = parts.to(weight.device, weight.dtype)

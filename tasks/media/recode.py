@@ -12,7 +12,7 @@ import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from tasks.media.yuv import rgb_codes, subsampled
+from tasks.media.yuv import colored, subsampled
 
 CODECS = {"h264": "libx264", "mpeg2": "mpeg2video"}
 RATE = 24
@@ -42,23 +42,13 @@ def recoded(frames: NDArray[np.uint8], codec: str, quantizer: int) -> NDArray[np
         stream.pix_fmt = "yuv420p"
         stream.thread_count = 1
         for number, frame in enumerate(frames):
-            planes = np.concatenate([plane.reshape(-1, frame.shape[1]) for plane in subsampled(frame)])
-            picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            picture = av.VideoFrame.from_ndarray(subsampled(frame), format="yuv420p")
             picture.pts = number
             written.mux(stream.encode(picture))
         written.mux(stream.encode(None))
     file.seek(0)
     with av.open(file, mode="r") as read:
-        decoded = [
-            _colors(np.asarray(frame.to_ndarray(), np.uint8), frames.shape[1:3]) for frame in read.decode(video=0)
-        ]
+        decoded = [colored(np.asarray(frame.to_ndarray(), np.uint8)) for frame in read.decode(video=0)]
     if len(decoded) != len(frames):
         raise ValueError(f"{codec} gave {len(decoded)} frames for {len(frames)}")
-    return np.ascontiguousarray(np.stack(decoded))
-
-
-def _colors(planes: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    height, width = size
-    blue, red = planes[height:].reshape(2, height // 2, width // 2)
-    codes = rgb_codes(planes[:height], blue, red, depth=8, matrix="bt709", full_range=False)
-    return np.rint(np.moveaxis(codes, 0, -1) / 257).astype(np.uint8)
+    return np.stack(decoded)

@@ -61,12 +61,10 @@ def rgb_codes(
     return rounded
 
 
-def subsampled(
-    frame: NDArray[np.uint8],
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    """An RGB frame `(H, W, 3)` of 8 bit as video holds it: luma `(H, W)`, and blue and red `(H / 2, W / 2)`.
+def subsampled(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Planes `(3 H / 2, W)` as `yuv420p` lays them, luma, blue and red, of an RGB frame `(H, W, 3)` of 8 bit.
 
-    BT.709, legal range, 4:2:0; color differences are sited as `cosited` expects them. Sides are even.
+    BT.709, legal range; color differences are sited as `cosited` expects them. Sides are even.
     """
     kr, kb = _WEIGHTS["bt709"]
     red, green, blue = np.moveaxis(frame.astype(np.float32) / np.float32(255), -1, 0)
@@ -77,8 +75,16 @@ def subsampled(
         lines = (difference[::2] + difference[1::2]) / 2
         before = np.concatenate([lines[:, :1], lines[:, 1:-1:2]], 1)
         planes.append(128 + 224 * (before + 2 * lines[:, ::2] + lines[:, 1::2]) / 4)
-    luma, blue, red = (np.clip(np.rint(plane), 0, 255).astype(np.uint8) for plane in planes)
-    return luma, blue, red
+    laid = np.concatenate([plane.reshape(-1, frame.shape[1]) for plane in planes])
+    return np.ascontiguousarray(np.clip(np.rint(laid), 0, 255).astype(np.uint8))
+
+
+def colored(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An RGB frame `(H, W, 3)` of 8 bit of planes `(3 H / 2, W)` as `yuv420p` lays them; the inverse of `subsampled`."""
+    height, width = 2 * planes.shape[0] // 3, planes.shape[1]
+    blue, red = planes[height:].reshape(2, height // 2, width // 2)
+    codes = rgb_codes(planes[:height], blue, red, depth=8, matrix="bt709", full_range=False)
+    return np.ascontiguousarray(np.rint(np.moveaxis(codes, 0, -1) / (RGB_WHITE / 255)).astype(np.uint8))
 
 
 def cosited(plane: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from restorers.colorspace import Space, converted
 from restorers.render import Footage, Held, Span
 from restorers.restorer import Bench
 from tasks.demo.scenes import Scene, exposed, scenes
-from tasks.media.yuv import rgb_codes
+from tasks.media.yuv import colored
 
 SIZES = {"480p": (480, 854), "1080p": (1080, 1920), "4K": (2160, 3840)}
 
@@ -60,8 +60,4 @@ def colors(frame: av.VideoFrame) -> NDArray[np.uint8]:
     """
     if frame.format.name != "yuv420p":
         return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-    height, width = frame.height, frame.width
-    planes = frame.to_ndarray()
-    blue, red = planes[height:].reshape(2, height // 2, width // 2)
-    codes = rgb_codes(planes[:height], blue, red, depth=8, matrix="bt709", full_range=False)
-    return np.ascontiguousarray(np.rint(np.moveaxis(codes, 0, -1) / 257).astype(np.uint8))
+    return colored(np.asarray(frame.to_ndarray(), np.uint8))

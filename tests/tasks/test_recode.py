@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.media.recode import recoded
+from tasks.media.yuv import colored, subsampled
 
 FRAMES = np.random.default_rng(1).integers(0, 256, (5, 12, 16, 3), np.uint8).repeat(4, 1).repeat(4, 2)
 
@@ -55,3 +56,16 @@ def test_hardly_coded_smooth_colors_come_back_as_they_were() -> None:
     assert np.abs(error).max() <= 5
     assert np.abs(error.mean((0, 1, 2))).max() < 0.2  # nor brighter, nor of another color
     assert error.std() < 1.2
+
+
+def test_colors_that_lie_where_video_holds_them_come_back_from_its_planes() -> None:
+    y, x = np.mgrid[0:32, 0:48].astype(np.float32)
+    slope = np.stack([60 + 2 * x, 200 - 3 * y, 40 + x + 2 * y], -1)
+    frame = np.rint(slope).astype(np.uint8)
+    planes = subsampled(frame)
+    assert planes.shape == (48, 48)
+    inner = np.s_[2:-2, 2:-2]
+    assert np.abs(colored(planes).astype(int) - frame)[inner].max() <= 2
+    gray = np.full((4, 4, 3), 255, np.uint8)
+    assert (subsampled(gray)[:4] == 235).all()
+    assert (subsampled(gray)[4:] == 128).all()
