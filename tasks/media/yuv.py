@@ -80,7 +80,7 @@ def subsampled(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def colored(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An RGB frame `(H, W, 3)` of 8 bit of planes `(3 H / 2, W)` as `yuv420p` lays them; the inverse of `subsampled`."""
+    """An RGB frame `(H, W, 3)` of 8 bit of planes `(3 H / 2, W)` as `yuv420p` lays them; `subsampled` reversed."""
     height, width = 2 * planes.shape[0] // 3, planes.shape[1]
     blue, red = planes[height:].reshape(2, height // 2, width // 2)
     codes = rgb_codes(planes[:height], blue, red, depth=8, matrix="bt709", full_range=False)
