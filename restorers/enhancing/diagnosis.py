@@ -133,8 +133,8 @@ def diagnosed(footage: Footage, bench: Bench, *, blurred: bool, assessed: bool) 
 def _assessed(assessor: Assessor, grain: GrainModel, frame: Tensor) -> tuple[float, float]:
     """How many times stronger the noise of a frame was than its model says, and its coding error, brightness.
 
-    Noise counts as far as it is likely. To tell all of it wherever it is more likely than not was worse: by 0.05 dB on
-    stills of light and middling wear, where texture passes for noise, against 0.03 dB better on heavily worn ones.
+    Noise counts by the root of how likely it is: between telling it as far as it is likely, which tells too little of
+    noise without color, and telling all of it where it is more likely than not, for which texture passes, too.
     """
     height, width = (length // STRIDE * STRIDE for length in frame.shape[1:])
     side = min(SIDE, height), min(SIDE, width)
@@ -149,7 +149,7 @@ def _assessed(assessor: Assessor, grain: GrainModel, frame: Tensor) -> tuple[flo
     shows = np.array([float(picture[place][0].std()) >= SLIGHT for place in places])  # what is flat tells nothing
     coded = shows.any() and np.median(found.coded[shows]) > SURE
     coding = float(np.average(found.coding[shows] ** 2, weights=found.coded[shows])) ** 0.5 if coded else 0.0
-    return float(np.median(found.noisy * found.noise / np.maximum(measured, 1e-6))), coding
+    return float(np.median(np.sqrt(found.noisy) * found.noise / np.maximum(measured, 1e-6))), coding
 
 
 def _blur(clip: Clip, number: int, grain: GrainModel, visible: float, bench: Bench) -> float | None:

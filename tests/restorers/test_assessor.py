@@ -64,9 +64,7 @@ def test_noise_is_told_of_a_single_frame(gray: bool) -> None:
             shares.append(told.correction * told.visible * 255 / levels)
             levelled.append(float(np.median(assessed(network, parts(frame)).noise)) * 255 / levels)
     assert levelled == pytest.approx([1] * 6, rel=0.3)
-    # What a network is told is less, as noise that has no color may be texture: it draws best so (see `_assessed`).
-    assert shares == pytest.approx([1] * 6, rel=0.42)
-    assert np.mean(shares) == pytest.approx(1, rel=0.36 if gray else 0.15)
+    assert shares == pytest.approx([1] * 6, rel=0.4)
 
 
 def parts(frame: Codes) -> torch.Tensor:
