@@ -7,7 +7,7 @@ import typer
 
 from flows import tables
 from flows.exits import explained
-from flows.options import Device, LabFolder, console, errors, lab_at
+from flows.options import Device, LabFolder, Workers, console, errors, lab_at
 from flows.progress import shown_progress
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def train(
     ),
     lab: LabFolder = Path("lab"),
     device: Device = "cpu",
+    workers: Workers = None,
     again: Annotated[bool, typer.Option("--again", help="another round for a training that has ended")] = False,
     held: Annotated[
         float, typer.Option("--held", min=0, max=0.99, help="share of the weights that such a round began with")
@@ -48,7 +49,7 @@ def train(
 ) -> None:
     """Train one of the small networks. Run it again to go on where it was stopped."""
     with explained(errors):
-        here = lab_at(lab, [], Path("restored"), device, None)
+        here = lab_at(lab, [], Path("restored"), device, workers)
         from tasks.train import Training, Workshop
 
         asked = Training(
@@ -66,7 +67,7 @@ def train(
         )
         with shown_progress(errors):
             workshop = Workshop(asked, here)
-        console.print(_said(workshop.cost(), "steps", "GPU" if device.startswith("cuda") else "CPU core"))
+        console.print(_said(workshop.cost(), "steps", "one GPU" if device.startswith("cuda") else ""))
         if dry_run:
             return
         with shown_progress(errors):
@@ -90,7 +91,7 @@ def fit(
         from tasks.fitting import Fitting
 
         fitting = Fitting(data, licence, shots=shots, seed=seed)
-        console.print(_said(fitting.cost(here.rates), "shots", "CPU core"))
+        console.print(_said(fitting.cost(here.rates), "shots"))
         if dry_run:
             return
         with shown_progress(errors):
@@ -98,8 +99,9 @@ def fit(
     console.print(f"weights: {where}", soft_wrap=True)
 
 
-def _said(cost: "Cost", what: str, where: str) -> str:
+def _said(cost: "Cost", what: str, where: str = "") -> str:
+    cores = "one CPU core" if cost.cores == 1 else f"{cost.cores} CPU cores"
     return (
-        f"{cost.left} of {cost.steps} {what} to do: {cost.hours * 60:.0f} minutes of one {where}, "
+        f"{cost.left} of {cost.steps} {what} to do: {cost.hours * 60:.0f} minutes of {where or cores}, "
         f"{cost.money:.2f} {cost.currency}"
     )

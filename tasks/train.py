@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -60,6 +61,7 @@ class Begun(BaseModel):
     recipe: Recipe
     data: str = Field(description="sha256 of everything it learns from")
     begun_with: str = Field("", description="sha256 of the weights that it began with, if it did not begin by chance")
+    threads: int = Field(1, ge=1, description="CPU threads that share a step to its end: with others, other last bits")
     done: int = 0
     cpu_s: float = 0.0
     gpu_s: float = 0.0
@@ -72,9 +74,10 @@ class Cost:
     Attributes:
         steps: all of them.
         left: those still to do.
-        hours: for these, alone on this machine, on one CPU core or one GPU.
+        hours: for these, alone on this machine.
         money: for these, at the lab's rates.
         currency: of the money.
+        cores: of the CPU that work for so long; a GPU has one beside it that costs nothing.
     """
 
     steps: int
@@ -82,6 +85,7 @@ class Cost:
     hours: float
     money: float
     currency: str
+    cores: int = 1
 
 
 class Workshop:
@@ -103,6 +107,7 @@ class Workshop:
             raise Untrainable(f"{training.data}: {error}") from error
         self.device = lab.bench.device
         self.commit = _commit()  # of the code that trains, whatever is committed before it ends
+        self.threads = self._shared()
         self.step_s = self._tried()
         self.begun = self._begun()
         if training.held and (self.course.begins or not self.begun.begun_with):
@@ -125,8 +130,8 @@ class Workshop:
         recipe, left = self.begun.recipe, self.begun.recipe.steps - self.begun.done
         hours = left * self.step_s / 3600
         rates = self.lab.rates
-        hourly = rates.gpu_hour if self.device.type == "cuda" else rates.cpu_hour
-        return Cost(recipe.steps, left, hours, hours * hourly, rates.currency)
+        hourly = rates.gpu_hour if self.device.type == "cuda" else rates.cpu_hour * self.threads
+        return Cost(recipe.steps, left, hours, hours * hourly, rates.currency, self.threads)
 
     def run(self) -> Card:
         """Train it to the end, put weights and card in the folder, and give the card."""
@@ -137,17 +142,18 @@ class Workshop:
             _write(self._checkpoint, checkpoint)
             _write(self._note, clock.read(done).model_dump_json(indent=1).encode())
 
-        network = trained(
-            self.lesson,
-            recipe,
-            device=self.device,
-            workers=self._workers,
-            begin=self._begin(),
-            checkpoint=self._checkpoint.read_bytes() if self._checkpoint.exists() else None,
-            every=EVERY,
-            keep=keep,
-            tell=lambda done, _: tell("train", self.training.name, done, recipe.steps),
-        )
+        with _threads(self.threads):
+            network = trained(
+                self.lesson,
+                recipe,
+                device=self.device,
+                workers=self._workers,
+                begin=self._begin(),
+                checkpoint=self._checkpoint.read_bytes() if self._checkpoint.exists() else None,
+                every=EVERY,
+                keep=keep,
+                tell=lambda done, _: tell("train", self.training.name, done, recipe.steps),
+            )
         return self._published(self.lesson.finished(network.cpu()), clock.read(recipe.steps))
 
     @property
@@ -163,6 +169,12 @@ class Workshop:
     def _note(self) -> Path:
         return self.training.out / f"{self.training.name}.begun.json"
 
+    def _shared(self) -> int:
+        """CPU threads that share a step: all that the lab may use, or as many as it was begun with."""
+        if self._note.exists():
+            return Begun.model_validate_json(self._note.read_bytes()).threads
+        return 1 if self.device.type == "cuda" else self.lab.workers
+
     def _begun(self) -> Begun:
         if not self._note.exists():
             course = self.course
@@ -174,7 +186,7 @@ class Workshop:
                 seed=self.lab.seed,
             )
             begins = course.begins or (self.training.name if self.training.again else "")
-            begun = Begun(recipe=recipe, data=self.material.sha256)
+            begun = Begun(recipe=recipe, data=self.material.sha256, threads=self.threads)
             if not begins:
                 return begun
             before = card(begins, self.lab.bench)
@@ -212,14 +224,16 @@ class Workshop:
     def _tried(self) -> float:
         """Seconds that a step takes here."""
         marks: list[float] = []
-        trained(
-            self.lesson,
-            Recipe(steps=TIMED, orthogonal=self.course.orthogonal),
-            device=self.device,
-            workers=self._workers,
-            keep=lambda *_: None,
-            tell=lambda *_: marks.append(time.process_time() if self.device.type == "cpu" else time.monotonic()),
-        )
+        busy = self.device.type == "cpu" and self.threads == 1  # its own time tells more, where others run beside it
+        with _threads(self.threads):
+            trained(
+                self.lesson,
+                Recipe(steps=TIMED, orthogonal=self.course.orthogonal),
+                device=self.device,
+                workers=self._workers,
+                keep=lambda *_: None,
+                tell=lambda *_: marks.append(time.process_time() if busy else time.monotonic()),
+            )
         return float(np.mean(np.diff(marks)))
 
     def _published(self, network: torch.nn.Module, used: Begun) -> Card:
@@ -252,6 +266,17 @@ class Workshop:
         _write(self.weights, weights)
         _write(self.weights.with_suffix(".json"), (made.model_dump_json(indent=1) + "\n").encode())
         return made
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """So many threads in torch's kernels, instead of the one that frames are worked on with."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Clock:

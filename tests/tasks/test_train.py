@@ -5,10 +5,12 @@ import av
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from restorers.networks.painter import Painter
 from restorers.networks.weights import card, opened
 from restorers.restorer import Bench
+from restorers.training.stepping import Steps
 from tasks.courses import COURSES
 from tasks.lab import Lab
 from tasks.material import Material, Untrainable
@@ -138,6 +140,29 @@ def test_a_killed_training_goes_on_to_the_same_weights(
     resumed = Workshop(training(school, tmp_path / "killed"), lab)
     assert resumed.begun.done == 2
     assert resumed.run().sha256 == whole.run().sha256
+
+
+def test_a_step_is_shared_among_all_cores_and_goes_on_with_as_many(
+    school: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[int] = set()
+    stepped = Steps.step
+
+    def step(steps: Steps, rate: float) -> None:
+        seen.add(torch.get_num_threads())
+        stepped(steps, rate)
+
+    monkeypatch.setattr(Steps, "step", step)
+    two = Workshop(training(school, tmp_path / "out"), Lab(root=tmp_path, workers=2))
+    cost = two.cost()
+    assert cost.cores == 2
+    assert cost.money == pytest.approx(2 * cost.hours * two.lab.rates.cpu_hour)
+    two.run()
+    assert seen == {2}
+    assert torch.get_num_threads() == 1  # as frames are worked on
+    more = training(school, tmp_path / "out").model_copy(update={"again": True})
+    assert Workshop(more, Lab(root=tmp_path, workers=1)).cost().cores == 2
+    assert Workshop(training(school, tmp_path / "new"), Lab(root=tmp_path, workers=1)).cost().cores == 1
 
 
 def test_a_folder_with_a_training_of_other_pictures_is_refused(school: Path, tmp_path: Path) -> None:
