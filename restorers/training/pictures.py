@@ -42,7 +42,10 @@ SOFT = 0.4  # share of the films of a soft world, as most films look at their pi
 SOFTEST = 1.5  # pixels of the film: radius of its blur at most
 STRAY = 3  # pixels of the small picture that two views of a thing are apart, at most
 TITLED = 0.06  # share that are title cards: even grounds, which no codec made even
-GRAY = 0.2  # share of the pictures in black and white
+GRAY = 0.08  # share of the pictures in black and white
+PLAIN = 0.8
+"""Share in black and white of those whose noise has no color, as black-and-white film's: were color pictures shown with
+such noise as often, noise of luma would no longer tell that of chroma."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +127,7 @@ class Pictures:
     def _photographed(self, chance: np.random.Generator, scale: int, count: int) -> list[View]:
         span, stray = scale * (SIZES[scale] + 2 * EDGE), STRAY * scale
         mishap = self.mishap(chance)
-        ground = _view(chance, self._picture(chance), span, stray)
+        ground = _view(chance, self._picture(chance, mishap), span, stray)
         spread = mishap.diffracted and mishap.blur > 0
         soft = diffracted(ground, scale * mishap.blur) if spread else ground
         corners = chance.integers(0, len(ground) - span + 1, (count, 2))
@@ -154,13 +157,18 @@ class Pictures:
             )
         return views
 
-    def _picture(self, chance: np.random.Generator) -> Photograph:
-        """A photograph, or a title card of its size."""
+    def _picture(self, chance: np.random.Generator, mishap: Mishap) -> Photograph:
+        """A photograph that something befalls, or a title card of its size; in black and white, as film is."""
         picture = self.photographs[int(chance.integers(len(self.photographs)))]
-        return title(chance, *picture.shape[:2]) if chance.random() < TITLED else picture
+        if chance.random() < TITLED:
+            picture = title(chance, *picture.shape[:2])
+        if chance.random() < (PLAIN if mishap.noise and mishap.common == 1 else GRAY):
+            picture = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, 2).astype(np.uint8)
+        return picture
 
     def _coded(self, coder: Coder, chance: np.random.Generator, scale: int) -> Film:
-        picture = self._picture(chance)
+        grain = Mishap.grain(chance) if chance.random() < GRAINY else Mishap()
+        picture = self._picture(chance, grain)
         if chance.random() < SOFT:
             radius = float(chance.uniform(0.3, SOFTEST)) * scale
             picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), radius), np.uint8)
@@ -174,8 +182,7 @@ class Pictures:
         codec = "mpeg2" if chance.random() < 0.25 else "h264"
         quantizer = int(chance.integers(FINEST_QUANTIZER, COARSEST_QUANTIZER + 1))
         noise = None
-        if chance.random() < GRAINY:
-            grain = Mishap.grain(chance)
+        if grain.noise:
             both = [noised(chance, frame, grain) for frame in frames]
             frames, noise = (np.stack(each) for each in zip(*both, strict=True))
         found = np.rint(np.clip(frames, 0, 1) * 255).astype(np.uint8)
@@ -197,8 +204,6 @@ def _view(chance: np.random.Generator, picture: Photograph, span: int, stray: in
     part = light(picture[top : top + cut, left : left + cut])
     if cut != side:
         part = np.asarray(cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA), np.float32)
-    if chance.random() < GRAY:
-        part = np.repeat(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)[..., None], 3, 2).astype(np.float32)
     if chance.random() < 0.3:
         low, high = chance.uniform(0, 0.15), chance.uniform(0.7, 1)
         part = np.asarray(low + (high - low) * np.power(part, np.exp(chance.normal(0, 0.25))), np.float32)

@@ -123,6 +123,15 @@ def test_the_enhancer_learns() -> None:
     assert all("dB" in name for name in lesson.scores(network.eval().requires_grad_(False)))
 
 
+@pytest.mark.parametrize(("common", "least", "most"), [(1.0, 0.65, 0.95), (0.5, 0.0, 0.25)])
+def test_noise_without_color_is_that_of_black_and_white_film(common: float, least: float, most: float) -> None:
+    pictures = Pictures(PHOTOGRAPHS, mishap=lambda _: Mishap(noise=0.05, common=common))
+    chance = np.random.default_rng(0)
+    views = [view for _ in range(8) for view in pictures.views(chance, 1, 1)]
+    gray = float(np.mean([float(np.ptp(view.truth, -1).max()) < 1e-6 for view in views]))
+    assert least < gray < most
+
+
 def test_photographs_that_are_too_small_are_refused() -> None:
     small = [np.zeros((100, 300, 3), np.uint8)] * 5
     with pytest.raises(ValueError, match="at least 256 pixels a side, not from 5, 5 of them smaller"):

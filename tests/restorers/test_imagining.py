@@ -91,12 +91,12 @@ def test_a_critic_learns_to_tell_and_a_painter_to_look_alike(lesson: Imagining) 
     with torch.no_grad():
         made, beside = lesson.lesson.made(duel.painter, batch[:-1])[:, :1], larger(batch[1][:, :1], 2)
         told = duel.critic(batch[2][:, :1], beside) - duel.critic(made, beside)
-    assert float(told.mean()) > 0
+    assert float(told.mean()) > 0.1
 
 
 def few(lesson: Imagining) -> Batch:
     """Four pictures, and where they are compared."""
-    *pictures, corner = lesson.batch(0)
+    *pictures, corner = lesson.batch(8)
     return *(each[:4] for each in pictures), corner
 
 
