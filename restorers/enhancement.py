@@ -80,7 +80,7 @@ class Enhancement(Restorer):
         None, description="a network that you bring, instead of ours; its pixels are marked as generated"
     )
 
-    revision: ClassVar[int] = 10
+    revision: ClassVar[int] = 11
     dense: ClassVar[bool] = True
     remedy: ClassVar[type[Remedy]] = Enlargement
 

@@ -32,7 +32,10 @@ SLIGHT = 0.004  # brightness: less coding error is not told of
 SURE = 0.7
 """Probability, median of a frame's parts, from which on it is held for coded: to take off a clean picture what no codec
 did costs decibels, to leave what one did some tenths."""
-CORRECTED = (0.25, 4.0)
+CORRECTED = (0.25, 10.0)
+ENDS = (0.04, 0.96)
+"""Brightness between which noise shows whole: nearer to black or white it is cut off, and seems less than there is."""
+ENDED = 0.2  # share of a part that may be nearer, if the part is to tell noise
 ALIKE = 1.3
 """Times that grain as measured in time is told of where it was coded: what a codec leaves of it is partly alike from
 frame to frame, so that less of it shows in time, and less is averaged away (best on clips to develop on)."""
@@ -146,10 +149,13 @@ def _assessed(assessor: Assessor, grain: GrainModel, frame: Tensor) -> tuple[flo
     picture, noise = luma_chroma(brightness(frame)), _noise(grain, frame)
     found = assess(assessor, torch.stack([picture[place] for place in places]))
     measured = np.array([float(noise[place].mean()) for place in places])
+    ended = ((picture[0] < ENDS[0]) | (picture[0] > ENDS[1])).float()
+    whole = np.array([float(ended[place].mean()) < ENDED for place in places])
     shows = np.array([float(picture[place][0].std()) >= SLIGHT for place in places])  # what is flat tells nothing
     coded = shows.any() and np.median(found.coded[shows]) > SURE
     coding = float(np.average(found.coding[shows] ** 2, weights=found.coded[shows])) ** 0.5 if coded else 0.0
-    return float(np.median(np.sqrt(found.noisy) * found.noise / np.maximum(measured, 1e-6))), coding
+    times = np.sqrt(found.noisy) * found.noise / np.maximum(measured, 1e-6)
+    return float(np.median(times[whole] if whole.any() else times)), coding
 
 
 def _blur(clip: Clip, number: int, grain: GrainModel, visible: float, bench: Bench) -> float | None:

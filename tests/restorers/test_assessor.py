@@ -82,6 +82,19 @@ def test_the_noise_told_is_that_before_coding(name: Name) -> None:
         assert told.correction * told.visible * 255 == pytest.approx(levels, rel=0.4)
 
 
+@pytest.mark.parametrize("name", ["coffee", "chelsea", "rocket"])
+@pytest.mark.parametrize("level", [4, 250])
+def test_a_sky_without_a_trace_of_film_does_not_tell_how_noisy_the_rest_is(name: Name, level: int) -> None:
+    picture = photograph(name)
+    sky = len(picture) // 2
+    picture[:sky] = level
+    frame = jpeg(noisy(picture, 16.0, 1, gray=False), 40)
+    clip = Clip(torch.from_numpy(frame.copy()).permute(2, 0, 1)[None] / 255, Space.SRGB, 0).in_space(Space.DENSITY)
+    noise = found([frame]).condition(clip[0], 1.0).noise
+    assert isinstance(noise, torch.Tensor)
+    assert float(noise[sky:].mean()) * 255 == pytest.approx(16, rel=0.4)
+
+
 def test_texture_of_a_single_frame_is_not_told_as_noise() -> None:
     fur = found([np.rint(photograph("chelsea")).astype(np.uint8)])
     assert fur.correction < 0.5
