@@ -224,7 +224,8 @@ class Workshop:
     def _tried(self) -> float:
         """Seconds that a step takes here."""
         marks: list[float] = []
-        busy = self.device.type == "cpu" and self.threads == 1  # its own time tells more, where others run beside it
+        alone = self.device.type == "cpu" and self.threads == 1  # its own time tells more, where others run beside it
+        clock = time.process_time if alone else time.monotonic
         with _threads(self.threads):
             trained(
                 self.lesson,
@@ -232,7 +233,7 @@ class Workshop:
                 device=self.device,
                 workers=self._workers,
                 keep=lambda *_: None,
-                tell=lambda *_: marks.append(time.process_time() if busy else time.monotonic()),
+                tell=lambda *_: marks.append(clock()),
             )
         return float(np.mean(np.diff(marks)))
 
