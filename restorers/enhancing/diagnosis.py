@@ -137,7 +137,8 @@ def _assessed(assessor: Assessor, grain: GrainModel, frame: Tensor) -> tuple[flo
     """How many times stronger the noise of a frame was than its model says, and its coding error, brightness.
 
     Noise counts by the root of how likely it is: between telling it as far as it is likely, which tells too little of
-    noise without color, and telling all of it where it is more likely than not, for which texture passes, too.
+    noise without color, and telling all of it where it is more likely than not, for which texture passes, too. Parts
+    a fifth of which is at an end of the scale tell nothing of it, if there are others.
     """
     height, width = (length // STRIDE * STRIDE for length in frame.shape[1:])
     side = min(SIDE, height), min(SIDE, width)
